@@ -1,0 +1,56 @@
+"""Level 2 of HDE: send what changed in a page, not the page.
+
+A guest that writes 64 bytes into a page leaves 4,032 as they were. XOR with the version that was
+sent before turns those into zeros, which compress to almost nothing. XOR needs both ends to hold
+the same base, so the base is a version that the receiver has confirmed, and a delta travels with
+the hash of the page it must give.
+"""
+
+from collections.abc import Iterable
+
+import numpy as np
+
+from course.dwcp.units import PAGE_SIZE
+
+
+def xor(page: bytes, base: bytes) -> bytes:
+    """The XOR of two pages of 4,096 bytes; applying it twice gives the page back.
+
+    >>> xor(xor(b"a" * 4096, b"b" * 4096), b"b" * 4096) == b"a" * 4096
+    True
+    """
+    if len(page) != PAGE_SIZE or len(base) != PAGE_SIZE:
+        raise ValueError(f"XOR is over pages of {PAGE_SIZE} bytes, not {len(page)} and {len(base)}")
+    return (np.frombuffer(page, np.uint64) ^ np.frombuffer(base, np.uint64)).tobytes()
+
+
+def changed_share(page: bytes, base: bytes) -> float:
+    """The fraction of bytes, 0 to 1, in which two versions of a page differ."""
+    return float(np.mean(np.frombuffer(page, np.uint8) != np.frombuffer(base, np.uint8)))
+
+
+class Versions:
+    """Which version of each page the receiver is known to hold."""
+
+    def __init__(self) -> None:
+        self._confirmed: dict[int, bytes] = {}  # page number -> content
+        self._sent: dict[bytes, dict[int, bytes]] = {}  # hash -> page numbers, not acknowledged
+
+    def base(self, number: int) -> bytes | None:
+        """What a delta for page `number` may be made against; None: send the page itself."""
+        return self._confirmed.get(number)
+
+    def was_sent(self, number: int, page: bytes, digest: bytes | None = None) -> None:
+        """From here until the acknowledgement it is unknown what the receiver has."""
+        self._confirmed.pop(number, None)
+        if digest is not None:
+            self._sent.setdefault(digest, {})[number] = page
+
+    def acknowledge(self, digests: Iterable[bytes]) -> None:
+        """The receiver applied the pages with these hashes."""
+        for digest in digests:
+            self._confirmed.update(self._sent.pop(digest, {}))
+
+    def forget_sent(self) -> None:
+        """Nothing is known of what was on the way."""
+        self._sent.clear()
