@@ -1,0 +1,36 @@
+"""Scenarios: which hosts there are, how they are connected, what is wrong with them. One file each.
+
+A scenario is data. `load` checks it against the schema and says, in words, what does not fit.
+"""
+
+import json
+from functools import cache
+from importlib.resources import files
+from typing import Any
+
+import jsonschema
+import yaml
+
+
+def names() -> list[str]:
+    """The ids of all scenarios."""
+    folder = files("course.catalogue.scenarios")
+    return sorted(f.name[: -len(".yaml")] for f in folder.iterdir() if f.name.endswith(".yaml"))
+
+
+@cache
+def load(name: str) -> dict[str, Any]:
+    """One scenario, checked. Raises ValueError with the place and the reason."""
+    if name not in names():
+        raise ValueError(f"no scenario is named {name!r}; there are {', '.join(names())}")
+    folder = files("course.catalogue.scenarios")
+    scenario = yaml.safe_load(folder.joinpath(f"{name}.yaml").read_text("utf-8"))
+    schema = json.loads(folder.joinpath("schema.json").read_text("utf-8"))
+    try:
+        jsonschema.validate(scenario, schema)
+    except jsonschema.ValidationError as error:
+        place = " / ".join(str(step) for step in error.absolute_path) or "the top"
+        raise ValueError(f"{name}.yaml, at {place}: {error.message}") from None
+    if scenario["id"] != name:
+        raise ValueError(f"{name}.yaml has the id {scenario['id']!r}; a file's name is its id")
+    return scenario

@@ -1,0 +1,333 @@
+"""A node: the machines of the components wired together, itself a machine.
+
+A controller is a Raft member that keeps the registry. A worker joins through any controller, then
+tells all of them every 5 s that it is there. Both are told the time on a monotonic clock (`now`);
+`wall` is that plus the node's own offset, which is what certificates and log lines see. Raft
+never sees it: a wrong wall clock starts no election.
+
+The host tells a machine that a message could not be delivered by an `Undelivered` from itself.
+"""
+
+from dataclasses import dataclass
+from random import Random
+from typing import Any
+
+from course.dwcp.consensus import raft
+from course.dwcp.machine import Effect, Send, Tell
+from course.dwcp.registry import Registry
+from course.dwcp.units import DAY, SECOND
+
+API_PORT, GOSSIP_PORT = 8080, 8083
+HEARTBEAT = 5 * SECOND
+UNREACHABLE_AFTER = 3 * HEARTBEAT
+JOIN_LIMIT = 60 * SECOND
+JOIN_RETRY = 5 * SECOND
+
+
+@dataclass(frozen=True, slots=True)
+class Certificate:
+    """Who a node is, and from when to when (us, wall clock). Valid 90 days."""
+
+    subject: str
+    not_before: int
+    lifetime: int = 90 * DAY
+
+    def objection(self, subject: str, wall: int) -> str | None:
+        """Why a peer whose clock reads `wall` would refuse it; None: it accepts."""
+        if self.subject != subject:
+            return f"certificate is for {self.subject}, not for {subject}"
+        if wall < self.not_before:
+            behind_s = (self.not_before - wall) / SECOND
+            return f"certificate not yet valid: valid from {behind_s:.0f} s after this clock's time"
+        if wall >= self.not_before + self.lifetime:
+            return "certificate has expired"
+        return None
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """What stands in a node's configuration file. `peers`: all controllers, the same everywhere."""
+
+    cluster_id: str
+    node_id: str
+    region: str
+    peers: tuple[str, ...] = ()
+    version: str = "3.0.0"
+
+
+@dataclass(frozen=True, slots=True)
+class FormCluster:
+    cluster_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Join:
+    config: Config
+    certificate: Certificate
+    resources: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Joined:
+    """The answer; `leader` says whom to ask instead. `certificate` is the controller's own."""
+
+    ok: bool
+    reason: str | None
+    leader: str | None
+    certificate: Certificate
+
+
+@dataclass(frozen=True, slots=True)
+class Heartbeat:
+    """`wall` is the sender's clock in us, as in NTP's originate timestamp (RFC 5905)."""
+
+    wall: int
+
+
+@dataclass(frozen=True, slots=True)
+class HeartbeatReply:
+    """`originate` is the heartbeat's `wall`, `wall` the replier's clock; they give the offset."""
+
+    originate: int
+    wall: int
+    applied: int
+
+
+@dataclass(frozen=True, slots=True)
+class Undelivered:
+    """From the host: the network refused a message to `to` at `port`."""
+
+    to: str
+    port: int
+    reason: str
+
+
+def clock_offset(t0: int, t1: int, t2: int, t3: int) -> int:
+    """NTP's estimate (RFC 5905) of how far the peer's clock is ahead of ours, in us.
+
+    t0 sent and t3 received by our clock; t1 received and t2 replied by the peer's.
+    """
+    return ((t1 - t0) + (t2 - t3)) // 2
+
+
+class Controller:
+    """A Raft member with the registry. Not part of a cluster until it was told to form one."""
+
+    def __init__(
+        self,
+        config: Config,
+        certificate: Certificate,
+        rng: Random,
+        now: int,
+        offset: int = 0,
+        saved: raft.Saved | None = None,
+    ) -> None:
+        if config.node_id not in config.peers:
+            raise ValueError(
+                f"consensus.peers of {config.node_id} does not name {config.node_id} itself: "
+                f"{', '.join(config.peers) or 'it is empty'}"
+            )
+        self.config, self.certificate, self.offset = config, certificate, offset
+        self.raft: raft.Raft | None = None
+        self.registry = Registry()
+        self.seen: dict[str, int] = {}  # worker -> when last heard, us, monotonic
+        self.offsets: dict[str, int] = {}  # worker -> how far its clock is ahead, us
+        self.refused_peers: dict[str, str] = {}  # peer -> why it cannot be reached
+        self._waiting: dict[int, str] = {}  # log index -> worker that waits for its join
+        self._rng = rng
+        if saved:  # it was a member when it went down
+            self.raft = raft.Raft(config.node_id, config.peers, rng, now, saved)
+
+    @property
+    def wake_at(self) -> int | None:
+        return self.raft.wake_at if self.raft else None
+
+    # commands
+
+    def bootstrap(self, now: int) -> list[Effect]:
+        """Form the cluster, once, from one controller: it tells the others and stands for leader.
+
+        May be repeated while no election has taken place: a peer may have missed it.
+        """
+        if self.raft and self.raft.term:
+            raise RuntimeError(f"{self.config.node_id} is in a cluster already; bootstrap is once")
+        others = [peer for peer in self.config.peers if peer != self.config.node_id]
+        form = FormCluster(self.config.cluster_id)
+        formed = [] if self.raft else self._form(now)
+        return [*formed, *(Send(peer, form, raft.PORT) for peer in others)]
+
+    def propose(self, command: dict[str, Any], now: int) -> list[Effect]:
+        """Put a decision before the cluster; only the leader may."""
+        if self.raft is None:
+            raise RuntimeError(f"{self.config.node_id} is in no cluster yet")
+        return self._decide(self.raft.propose(command, now))
+
+    # what happens
+
+    def receive(self, sender: str, message: Any, now: int) -> list[Effect]:
+        match message:
+            case FormCluster():
+                return self._on_form(sender, message, now)
+            case Join():
+                return self._on_join(sender, message, now)
+            case Heartbeat():
+                return self._on_heartbeat(sender, message, now)
+            case HeartbeatReply():
+                return []
+            case Undelivered():
+                if message.port == raft.PORT:
+                    self.refused_peers[message.to] = message.reason
+                return []
+        if self.raft is None:
+            return []  # a Raft message before this member was told to form: as if it were down
+        self.refused_peers.pop(sender, None)
+        return self._decide(self.raft.receive(sender, message, now))
+
+    def wake(self, now: int) -> list[Effect]:
+        return self._decide(self.raft.wake(now)) if self.raft else []
+
+    def _form(self, now: int) -> list[Effect]:
+        self.raft = raft.Raft(self.config.node_id, self.config.peers, self._rng, now)
+        return [Tell("cluster_formed", {"members": list(self.config.peers)})]
+
+    def _on_form(self, sender: str, form: FormCluster, now: int) -> list[Effect]:
+        if form.cluster_id != self.config.cluster_id:
+            details = {"from": sender, "theirs": form.cluster_id, "ours": self.config.cluster_id}
+            return [Tell("cluster_id_differed", details)]
+        return [] if self.raft else self._form(now)
+
+    def _decide(self, effects: list[Effect]) -> list[Effect]:
+        """Apply what Raft committed, and answer the workers that waited for it."""
+        more: list[Effect] = []
+        for effect in effects:
+            if isinstance(effect, Tell) and effect.event == "committed":
+                index = effect.details["index"]
+                self.registry.apply(index, effect.details["command"])
+                more += self._answer(index)
+        return effects + more
+
+    def _on_join(self, sender: str, join: Join, now: int) -> list[Effect]:
+        reason = self._objection(sender, join, now)
+        if reason:
+            return self._reply(sender, False, reason)
+        assert self.raft is not None
+        if self.raft.role != "leader":
+            leader = self.raft.leader
+            return self._reply(sender, False, None if leader else "no leader", leader)
+        if sender in self.registry.nodes:
+            return self._reply(sender, True, None)  # a repeated request of a node that is in
+        command = {"kind": "join", "node": sender, "region": join.config.region}
+        command |= {"version": join.config.version, **join.resources}
+        self._waiting[self.raft.status().last_index + 1] = sender
+        return self._decide(self.raft.propose(command, now))
+
+    def _objection(self, sender: str, join: Join, now: int) -> str | None:
+        if self.raft is None:
+            return "the cluster is not bootstrapped"
+        if join.config.cluster_id != self.config.cluster_id:
+            return f"cluster id is {self.config.cluster_id}, not {join.config.cluster_id}"
+        return join.certificate.objection(sender, now + self.offset)
+
+    def _answer(self, index: int) -> list[Effect]:
+        worker = self._waiting.pop(index, None)
+        refusal = self.registry.refused.get(index)
+        return self._reply(worker, refusal is None, refusal) if worker else []
+
+    def _reply(
+        self, to: str, ok: bool, reason: str | None, leader: str | None = None
+    ) -> list[Effect]:
+        return [Send(to, Joined(ok, reason, leader, self.certificate), API_PORT)]
+
+    def _on_heartbeat(self, sender: str, beat: Heartbeat, now: int) -> list[Effect]:
+        if sender not in self.registry.nodes:
+            return []  # not in the cluster as far as this controller knows; it will learn
+        self.seen[sender] = now
+        # One way only: the path's delay is taken for offset. The worker, which has both ways,
+        # corrects it; a controller only needs to see what is far off.
+        self.offsets[sender] = beat.wall - (now + self.offset)
+        reply = HeartbeatReply(beat.wall, now + self.offset, self.registry.applied)
+        return [Send(sender, reply, GOSSIP_PORT)]
+
+    # looking in
+
+    def node_state(self, node: str, now: int) -> str:
+        """joining, ready or unreachable, as this controller sees a worker."""
+        if node not in self.seen:
+            return "joining"
+        return "ready" if now - self.seen[node] < UNREACHABLE_AFTER else "unreachable"
+
+
+class Worker:
+    """Joins through a controller, then sends heartbeats. `state` is joining, ready or failed."""
+
+    def __init__(
+        self,
+        config: Config,
+        certificate: Certificate,
+        resources: dict[str, Any],
+        offset: int = 0,
+    ) -> None:
+        self.config, self.certificate, self.resources = config, certificate, resources
+        self.offset = offset
+        self.state = "idle"
+        self.reason: str | None = None  # why the last attempt to join did not succeed
+        self.synced_at: int | None = None  # when a controller last answered
+        self.measured_offset: int | None = None  # how far the controllers' clock is ahead, us
+        self.wake_at: int | None = None
+        self._is_member = False  # a controller said that the cluster has let it in
+        self._controller = ""
+        self._give_up_at = 0
+
+    def join(self, controller: str, now: int) -> list[Effect]:
+        """Ask `controller` to be let in; tried every 5 s, for 60 s."""
+        if self.state == "ready":
+            raise RuntimeError(f"{self.config.node_id} has joined already")
+        self.state, self.reason, self._controller = "joining", None, controller
+        self._give_up_at = now + JOIN_LIMIT
+        return self._ask(now)
+
+    def receive(self, sender: str, message: Any, now: int) -> list[Effect]:
+        match message:
+            case Joined():
+                return self._on_joined(sender, message, now)
+            case HeartbeatReply():
+                return self._on_reply(message, now)
+            case Undelivered() if self.state == "joining":
+                self.reason = f"{message.to}:{message.port} {message.reason}"
+        return []
+
+    def wake(self, now: int) -> list[Effect]:
+        if self.state == "joining" and now >= self._give_up_at:
+            self.state, self.wake_at = "failed", None
+            return [Tell("join_failed", {"reason": self.reason or "no answer"})]
+        return self._beat(now) if self._is_member else self._ask(now)
+
+    def _ask(self, now: int) -> list[Effect]:
+        self.wake_at = now + JOIN_RETRY
+        join = Join(self.config, self.certificate, self.resources)
+        return [Send(self._controller, join, API_PORT)]
+
+    def _on_joined(self, sender: str, answer: Joined, now: int) -> list[Effect]:
+        objection = answer.certificate.objection(sender, now + self.offset)
+        if objection:
+            self.reason = f"TLS: {sender}'s {objection}"
+            return []
+        if answer.leader:
+            self._controller = answer.leader
+            return self._ask(now)
+        self._is_member, self.reason = answer.ok, answer.reason
+        return self._beat(now) if answer.ok else []
+
+    def _beat(self, now: int) -> list[Effect]:
+        self.wake_at = now + HEARTBEAT
+        beat = Heartbeat(now + self.offset)
+        return [Send(peer, beat, GOSSIP_PORT) for peer in self.config.peers]
+
+    def _on_reply(self, reply: HeartbeatReply, now: int) -> list[Effect]:
+        self.synced_at = now
+        wall = now + self.offset
+        self.measured_offset = clock_offset(reply.originate, reply.wall, reply.wall, wall)
+        if self.state != "joining":
+            return []
+        self.state, self.reason = "ready", None
+        return [Tell("node_ready", {"node": self.config.node_id})]

@@ -1,0 +1,254 @@
+"""The world: hosts, the wire between them, and virtual time on SimPy's event loop.
+
+The world carries out what the machines ask for (see `course.dwcp.machine`): a Send becomes a
+delayed receive, a Save costs a disk write before anything after it, a Tell goes into the history.
+All times are whole microseconds of virtual time.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import simpy
+
+from course.dwcp.consensus import Raft
+from course.dwcp.machine import Effect, Save, Send, Tell
+from course.dwcp.node import Certificate, Controller, Undelivered, Worker
+from course.dwcp.units import MS, SECOND
+from course.lab.hosts import DISK_WRITE, EPOCH, PORTS, Host
+from course.lab.links import Path
+from course.lab.seeds import Seeds
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One line of the history. `wall` is the host's own clock: logs show that one."""
+
+    at: int
+    host: str
+    name: str
+    details: dict[str, Any]
+    wall: int
+
+
+class World:
+    """Hosts by name and how they are connected. `inside` and `between` are paths by region."""
+
+    def __init__(
+        self, hosts: list[Host], inside: Path, between: Path, seeds: Seeds
+    ) -> None:
+        self.env = simpy.Environment()
+        self.hosts = {host.name: host for host in hosts}
+        self.inside, self.between, self.seeds = inside, between, seeds
+        self.history: list[Event] = []
+        self.migrations: dict[str, Any] = {}  # by VM, the latest one
+        self.messages = 0
+        self._jitter = seeds.stream("jitter")
+        self._loss = seeds.stream("loss")
+
+    @property
+    def now(self) -> int:
+        return int(self.env.now)
+
+    # time
+
+    def run(self, us: int) -> None:
+        """Let `us` pass."""
+        self.env.run(until=self.now + us)
+
+    def run_until(self, reached: Callable[[], bool], limit: int) -> bool:
+        """Let time pass until `reached()`, at most `limit` us; says whether it was reached."""
+        deadline = self.now + limit
+        while not reached():
+            if self.env.peek() > deadline:
+                if deadline > self.now:
+                    self.env.run(until=deadline)
+                return reached()
+            self.env.step()
+        return True
+
+    def after(self, us: int, action: Callable[[], None]) -> None:
+        """Do `action` when `us` have passed."""
+        self.env.timeout(us).callbacks.append(lambda _: action())
+
+    # the wire
+
+    def path(self, a: str, b: str) -> Path:
+        """What lies between two hosts."""
+        same = self.hosts[a].region == self.hosts[b].region
+        return self.inside if same else self.between
+
+    def obstacle(self, to: str, port: int) -> str | None:
+        """Why a connection to `to` at `port` fails; None: it opens."""
+        if to not in self.hosts:
+            return "name does not resolve"
+        host = self.hosts[to]
+        if port in host.closed_ports:
+            return "connection refused"
+        return None if host.is_up and port in PORTS[host.role] else "nothing listens"
+
+    def _transmit(self, sender: Host, send: Send, delay: int) -> None:
+        self.messages += 1
+        if send.to not in self.hosts:
+            lost = Undelivered(send.to, send.port, "name does not resolve")
+            self.after(delay + MS, lambda: self._receive(sender.name, sender, lost))
+            return
+        path = self.path(sender.name, send.to)
+        one_way = round(path.rtt_ms * MS / 2 * (1 + 0.1 * self._jitter.random()))
+        if self._loss.random() < path.loss:
+            one_way += 200 * MS  # TCP sends it again after its minimum timeout (RFC 6298, Linux)
+        self.after(delay + one_way, lambda: self._arrive(sender, send, one_way))
+
+    def _arrive(self, sender: Host, send: Send, one_way: int) -> None:
+        # A controller never opens a connection to a worker: it answers on the worker's own.
+        is_answer = sender.role == "controller" and self.hosts[send.to].role == "worker"
+        reason = None if is_answer else self.obstacle(send.to, send.port)
+        if reason is None:
+            self._receive(sender.name, self.hosts[send.to], send.message)
+            return
+        refused = Undelivered(send.to, send.port, reason)
+        self.after(one_way, lambda: self._receive(sender.name, sender, refused))
+
+    # the machines
+
+    def command(self, host: Host, act: Callable[[], list[Effect]]) -> None:
+        """Carry out what a command to a host's machine answers."""
+        self._carry_out(host, act())
+
+    def start(self, host: Host) -> None:
+        """Start the DWCP service of a host from its configuration and its disk."""
+        assert host.config and host.certificate
+        if host.role == "controller":
+            rng = self.seeds.stream(f"raft/{host.name}")
+            host.machine = Controller(
+                host.config, host.certificate, rng, self.now, EPOCH + host.offset, host.saved
+            )
+        else:
+            resources = {"cpus": host.cpus, "memory_gb": host.memory_gb}
+            host.machine = Worker(host.config, host.certificate, resources, EPOCH + host.offset)
+        host.woken_for = None
+        self.tell(host, "service_started", {"version": host.version})
+        self._schedule_wake(host)
+
+    def stop(self, host: Host) -> None:
+        """Stop the service: the machine is dropped, what it saved stays."""
+        host.machine = None
+        self.tell(host, "service_stopped", {})
+
+    def certify(self, host: Host) -> None:
+        """Issue the host's certificate, valid from now by true time."""
+        host.certificate = Certificate(host.name, EPOCH + self.now)
+
+    def _receive(self, sender: str, host: Host, message: Any) -> None:
+        if host.machine:
+            self._carry_out(host, host.machine.receive(sender, message, self.now))
+
+    def _carry_out(self, host: Host, effects: list[Effect]) -> None:
+        """In order; what stands after a Save waits for the disk."""
+        delay = 0
+        for effect in effects:
+            if isinstance(effect, Save):
+                host.saved = effect.record
+                delay += DISK_WRITE
+            elif isinstance(effect, Send):
+                self._transmit(host, effect, delay)
+            elif not _is_noise(effect):
+                self.tell(host, effect.event, effect.details)
+        self._schedule_wake(host)
+
+    def _schedule_wake(self, host: Host) -> None:
+        """One timer in flight a host; it is set again when it fires or must fire earlier."""
+        machine = host.machine
+        if machine is None or machine.wake_at is None:
+            return
+        at = max(self.now, machine.wake_at)
+        if host.woken_for is None or at < host.woken_for:
+            host.woken_for = at
+            self.after(at - self.now, lambda: self._wake(host, machine, at))
+
+    def _wake(self, host: Host, machine: Controller | Worker, at: int) -> None:
+        if host.machine is not machine or host.woken_for != at:
+            return  # restarted since, or overtaken by an earlier timer
+        host.woken_for = None
+        if machine.wake_at is not None and machine.wake_at <= self.now:
+            self._carry_out(host, machine.wake(self.now))
+        else:
+            self._schedule_wake(host)
+
+    # looking in
+
+    def tell(self, host: Host, name: str, details: dict[str, Any]) -> None:
+        self.history.append(Event(self.now, host.name, name, details, host.wall(self.now)))
+
+    def of_role(self, role: str) -> list[Host]:
+        return [host for host in self.hosts.values() if host.role == role]
+
+    def leader(self) -> Host | None:
+        """The controller that leads in the highest term, if one does."""
+        found, term = None, -1
+        for host in self.of_role("controller"):
+            raft = raft_of(host)
+            if raft and raft.role == "leader" and raft.term > term:
+                found, term = host, raft.term
+        return found
+
+    def propose(self, command: dict[str, Any]) -> "Proposal | None":
+        """Put `command` before the cluster; None while there is no leader."""
+        host = self.leader()
+        raft = raft_of(host) if host else None
+        if host is None or raft is None or not isinstance(host.machine, Controller):
+            return None
+        proposal = Proposal(host.machine, raft.term, len(raft.log) + 1, self.now)
+        self._carry_out(host, host.machine.propose(command, self.now))
+        return proposal
+
+    def decide(self, command: dict[str, Any], limit: int = 10 * SECOND) -> "Outcome":
+        """Propose, waiting for a leader, and wait for the decision, at most `limit` us each."""
+        if not self.run_until(lambda: self.leader() is not None, limit):
+            return Outcome(False, "no leader", 0)
+        proposal = self.propose(command)
+        assert proposal
+        self.run_until(lambda: proposal.outcome(self.now) is not None, limit)
+        undecided = Outcome(False, "no majority answered in time", self.now - proposal.at)
+        return proposal.outcome(self.now) or undecided
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """Was a proposal accepted, why not, and how long did it take (us)?"""
+
+    accepted: bool
+    why: str
+    took: int
+
+
+@dataclass(frozen=True, slots=True)
+class Proposal:
+    """A command on its way through consensus: entry `index` of the log of `term`."""
+
+    controller: Controller
+    term: int
+    index: int
+    at: int
+
+    def outcome(self, now: int) -> Outcome | None:
+        """None while it is undecided."""
+        raft, registry = self.controller.raft, self.controller.registry
+        assert raft
+        if raft.term != self.term:
+            return Outcome(False, "the leader changed", now - self.at)
+        if registry.applied < self.index:
+            return None
+        refusal = registry.refused.get(self.index)
+        return Outcome(refusal is None, refusal or "", now - self.at)
+
+
+def raft_of(host: Host) -> Raft | None:
+    """The Raft member on a host; None on a worker, or before the cluster was formed."""
+    return host.machine.raft if isinstance(host.machine, Controller) else None
+
+
+def _is_noise(tell: Tell) -> bool:
+    """A leader's empty entry and the probes of a health check are no news."""
+    command = tell.details.get("command")
+    return tell.event == "committed" and (command is None or command["kind"] == "probe")

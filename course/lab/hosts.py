@@ -1,0 +1,62 @@
+"""A host: a simulated computer with a clock, a firewall, a disk, and perhaps a DWCP node on it."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from course.dwcp.node import Certificate, Config, Controller, Worker
+from course.dwcp.units import DAY, HOUR, MS
+from course.lab.memory import GuestMemory
+
+EPOCH = 20_000 * DAY + 9 * HOUR
+"""Wall clock in us at the start of a lab: some day in 2024, 09:00 UTC."""
+DISK_WRITE = 2 * MS
+"""Time of one durable write."""
+
+PORTS = {
+    "controller": [8080, 8081, 8082, 8083, 8084],
+    "worker": [8083, 8084, *range(8085, 8101)],
+}
+"""What must be open on a host, by its role."""
+
+
+@dataclass(slots=True)
+class Guest:
+    """A VM on a host: its memory, and whether it runs here at this moment."""
+
+    name: str
+    memory: GuestMemory
+    memory_gb: float
+    cpus: int
+    running: bool = True
+
+
+@dataclass(slots=True)
+class Host:
+    """`offset` is how far its wall clock is ahead of true time, us."""
+
+    name: str
+    role: str
+    region: str
+    cpus: int
+    memory_gb: float
+    offset: int = 0
+    version: str = "3.0.0"
+    closed_ports: set[int] = field(default_factory=set)
+    config: Config | None = None
+    certificate: Certificate | None = None
+    machine: Controller | Worker | None = None  # None: the service is not running
+    saved: Any = None  # what the disk holds of the controller's Raft
+    guests: dict[str, Guest] = field(default_factory=dict)
+    store: dict[bytes, bytes] = field(default_factory=dict)  # deduplication store of a worker
+    streams: int = 8
+    congestion_control: str = "bbr2"
+    level: int = 5
+    woken_for: int | None = None  # the wake-up that is already scheduled
+
+    @property
+    def is_up(self) -> bool:
+        return self.machine is not None
+
+    def wall(self, now: int) -> int:
+        """What this host's clock reads, us since 1970."""
+        return EPOCH + now + self.offset

@@ -1,0 +1,127 @@
+"""The lab as an operator has it, and the journal of what was done.
+
+Every verb goes through `Lab.do`, which keeps it as a plain record. A scenario, a seed and a
+journal give the same history again, in any process: that is how work in the lab is graded. What
+is submitted are actions, never results, so there is no result to forge.
+"""
+
+import hashlib
+from collections.abc import Callable
+from typing import Any
+
+from course.catalogue import scenarios
+from course.lab import commands, faults
+from course.lab.cluster import World
+from course.lab.hosts import Host
+from course.lab.links import Path
+from course.lab.seeds import Seeds
+
+COMMANDS_MAX = 5_000
+"""Longest journal that is replayed."""
+
+
+class Lab:
+    """A cluster. Verbs read as on the command line: `lab.cluster.health()`, `lab.node.join(...)`."""
+
+    def __init__(self, scenario: str = "day-1", seed: int | str = 1) -> None:
+        self.scenario, self.seed = scenario, seed
+        self.world = _world(scenarios.load(scenario), Seeds(seed))
+        self._journal: list[dict[str, Any]] = []
+        if scenarios.load(scenario)["deployed"]:
+            commands.deploy(self.world)
+        else:
+            commands.prepare(self.world)
+        for fault in scenarios.load(scenario)["faults"]:
+            faults.inject(self.world, **fault)
+
+    def do(self, verb: str, **arguments: Any) -> Any:
+        """Carry out one verb, such as "node join", and keep it in the journal.
+
+        A verb that fails is kept too: it may have cost time, and it was done.
+        """
+        at = self.world.now
+        self._journal.append({"at_us": at, "verb": verb, "arguments": arguments})
+        return commands.run(self.world, verb, arguments)
+
+    def run(self, seconds: float) -> None:
+        """Let `seconds` of virtual time pass."""
+        self.do("clock run", seconds=seconds)
+
+    def inject(self, fault: str, **arguments: Any) -> None:
+        """Break something on purpose; for experiments, and not part of the journal."""
+        faults.inject(self.world, fault, **arguments)
+
+    def journal(self) -> list[dict[str, Any]]:
+        """What was done so far, as plain records; see `replay`."""
+        return [dict(record) for record in self._journal]
+
+    @property
+    def now_s(self) -> float:
+        """Virtual seconds since the lab began."""
+        return self.world.now / 1e6
+
+    def fingerprint(self) -> str:
+        """A hash of all that happened: equal for equal scenario, seed and journal."""
+        digest = hashlib.sha256()
+        for event in self.world.history:
+            digest.update(f"{event.at} {event.host} {event.name} {event.details}\n".encode())
+        return digest.hexdigest()
+
+    def __getattr__(self, group: str) -> "Group":
+        if group in commands.groups():
+            return Group(self, group)
+        raise AttributeError(
+            f"a lab has no {group!r}; groups of verbs are {', '.join(commands.groups())}"
+        )
+
+    def __dir__(self) -> list[str]:
+        return [*super().__dir__(), *commands.groups()]
+
+
+class Group:
+    """The verbs of one group, as functions: `lab.node.list()` is the verb "node list"."""
+
+    def __init__(self, lab: Lab, name: str) -> None:
+        self._lab, self._name = lab, name
+
+    def __getattr__(self, word: str) -> Callable[..., Any]:
+        verb = f"{self._name} {word.replace('_', '-')}"
+        known = commands.lookup(verb)
+
+        def act(**arguments: Any) -> Any:
+            return self._lab.do(verb, **arguments)
+
+        act.__doc__ = known.__doc__
+        return act
+
+    def __dir__(self) -> list[str]:
+        return commands.words(self._name)
+
+
+def replay(journal: list[dict[str, Any]], scenario: str, seed: int | str) -> Lab:
+    """A fresh lab on which the actions of `journal` were done again, in their order.
+
+    Raises ValueError for what is not a journal. A verb that fails, fails here as it did there.
+    """
+    if not isinstance(journal, list) or len(journal) > COMMANDS_MAX:
+        raise ValueError(f"a journal is a list of at most {COMMANDS_MAX:,} records")
+    lab = Lab(scenario, seed)
+    for number, record in enumerate(journal, 1):
+        if not isinstance(record, dict) or not {"verb", "arguments"} <= set(record):
+            raise ValueError(f"record {number} of the journal needs a verb and its arguments")
+        try:
+            lab.do(record["verb"], **record["arguments"])
+        except commands.CommandError:
+            continue
+    return lab
+
+
+def _world(scenario: dict[str, Any], seeds: Seeds) -> World:
+    hosts: list[Host] = []
+    for role in ("controller", "worker"):
+        for region, counts in scenario["regions"].items():
+            for _ in range(counts.get(f"{role}s", 0)):
+                number = 1 + sum(host.role == role for host in hosts)
+                hosts.append(Host(f"{role}-{number}", role, region, cpus=4, memory_gb=8))
+    links = scenario["links"]
+    return World(hosts, Path(**links["inside"]), Path(**links["between"]), seeds)

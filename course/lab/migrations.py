@@ -1,0 +1,296 @@
+"""A migration in the lab: `course.dwcp.migration` decides, this carries it out.
+
+Placement, forecast, agreement, encoding, streams, hand-over: the request path, each stage by the
+component's own code, each with its span of virtual time. The guest's bytes are really encoded,
+really decoded into the target's image and really compared. Modelled are the wire's rate and the
+encoder's speed (published planning values for its level); sizes are scaled back.
+"""
+
+from collections.abc import Generator
+from dataclasses import dataclass, field
+from typing import Any
+
+from course.dwcp.encoding import Decoder, Encoder, Settings
+from course.dwcp.encoding.zstd import LEVELS
+from course.dwcp.migration import Decision, PreCopy, Round
+from course.dwcp.prediction import fallback
+from course.dwcp.prediction.forecast import Sample
+from course.dwcp.transport import DATA_PORTS
+from course.dwcp.units import GIB, MS, PAGE_SIZE, SECOND, seconds, transfer_us
+from course.lab.cluster import Outcome, World
+from course.lab.hosts import Guest, Host
+from course.lab.links import Path, rate_mbps
+from course.lab.memory import SCALE, GuestMemory
+
+PLACEMENT, FORECAST, RESERVE, VERIFY = 200 * MS, 100 * MS, 50 * MS, 150 * MS
+"""us of the stages that the lab does not model in detail (published typical values)."""
+STREAMS_NEEDED = 2
+DECISION_LIMIT = 10 * SECOND
+
+Steps = Generator[Any, Any, Any]
+
+
+@dataclass(slots=True)
+class Migration:
+    """What is known of one migration; times are us since the lab began, sizes are the VM's."""
+
+    id: str
+    vm: str
+    source: str
+    target: str
+    path: Path
+    memory: int
+    started: int
+    state: str = "pending"
+    error: str | None = None
+    ended: int | None = None
+    paused_at: int | None = None
+    downtime: int = 0
+    streams: int = 0
+    rate_mbps: float = 0.0
+    stages: list[dict[str, Any]] = field(default_factory=list)  # name, start, end
+    rounds: list[Round] = field(default_factory=list)
+    decisions: list[Decision] = field(default_factory=list)
+    compression_ratio: float = 0.0
+    dedup_hit_rate: float = 0.0
+    wire_reduction: float = 0.0
+    by_type: dict[str, int] = field(default_factory=dict)  # wire bytes by frame type
+    hashes_equal: bool | None = None
+
+    @property
+    def is_over(self) -> bool:
+        return self.state in ("completed", "failed")
+
+
+class Failed(Exception):
+    """A stage could not be done; the text is for the operator."""
+
+
+def data_ports(world: World, source: str, target: str) -> list[int]:
+    """The AMST ports on which a connection from `source` to `target` opens."""
+    return [port for port in DATA_PORTS if world.obstacle(target, port) is None]
+
+
+class Mover:
+    """Carries one migration through its stages; `run` is a SimPy process."""
+
+    def __init__(self, world: World, migration: Migration) -> None:
+        self.world, self.migration = world, migration
+        self.source = world.hosts[migration.source]
+        self.target = world.hosts[migration.target]
+        self.guest = self.source.guests[migration.vm]
+        self.pre_copy = PreCopy(migration.memory, migration.path.mode)
+
+    def run(self) -> Steps:
+        """The request path from the accepted request to the guest on the target."""
+        try:
+            yield from self._stage("placement", self._wait(PLACEMENT))
+            yield from self._stage("prediction", self._forecast())
+            yield from self._stage("consensus", self._agree_intent())
+            yield from self._stage("reservation", self._reserve())
+            yield from self._stage("transfer", self._transfer())
+            yield from self._stage("switch", self._switch())
+            self._finish("completed")
+        except Failed as failure:
+            self._resume(str(failure))
+
+    def _stage(self, name: str, steps: Steps) -> Steps:
+        start = self.world.now
+        try:
+            yield from steps
+        finally:
+            span = {"name": name, "start": start, "end": self.world.now}
+            self.migration.stages.append(span)
+
+    def _wait(self, us: int) -> Steps:
+        """Time passes; unless the guest is paused, it goes on writing."""
+        if self.guest.running:
+            self.guest.memory.run(us, 1.0 - self.pre_copy.throttle)
+        yield self.world.env.timeout(us)
+        if not (self.source.is_up and self.target.is_up):
+            down = self.target if self.source.is_up else self.source
+            raise Failed(f"{down.name} went down")
+
+    def _forecast(self) -> Steps:
+        path = self.migration.path
+        forecast = fallback([Sample(path.capacity_mbps, path.rtt_ms, path.loss)], path.mode)
+        self.migration.rate_mbps = forecast.rate_mbps  # shown, not used: confidence is too low
+        yield from self._wait(FORECAST)
+
+    def _agree_intent(self) -> Steps:
+        """Commit 1: no page leaves before the cluster agreed to the move."""
+        owner = self._registry().owners[self.migration.vm]
+        intent = {
+            "kind": "intend", "vm": self.migration.vm, "source": self.source.name,
+            "target": self.target.name, "version": owner.version,
+        }  # fmt: skip
+        outcome = yield from self._decide(intent)
+        if not outcome.accepted:
+            raise Failed(f"the intent was not agreed: {outcome.why}")
+        self.migration.state = "approved"
+
+    def _reserve(self) -> Steps:
+        yield from self._wait(RESERVE)
+        ports = data_ports(self.world, self.source.name, self.target.name)
+        self.migration.streams = min(self.source.streams, len(ports))
+        if self.migration.streams < STREAMS_NEEDED:
+            raise Failed(
+                f"TRANSPORT_UNAVAILABLE: {len(ports)} of 16 data ports of {self.target.name} "
+                f"accept a connection, {STREAMS_NEEDED} are needed"
+            )
+        self.migration.rate_mbps = rate_mbps(
+            self.migration.path, self.migration.streams, self.source.congestion_control
+        )
+
+    def _transfer(self) -> Steps:
+        """Rounds, the pause, the last round, and the proof."""
+        self.migration.state = "in_progress"
+        memory = self.guest.memory
+        self.arrived = bytearray(len(memory.image))
+        self.decoder = Decoder(self.arrived, self.target.store)
+        self.encoder = Encoder(Settings(level=self.source.level), known=self.target.store)
+        memory.take_dirty()
+        decision = yield from self._copy(list(range(memory.pages)))
+        while decision.action in ("copy_dirty", "throttle"):
+            decision = yield from self._copy(memory.take_dirty())
+        if decision.action == "pause_and_copy":
+            self.guest.running, self.migration.paused_at = False, self.world.now
+            self.world.tell(self.source, "guest_paused", {"vm": self.migration.vm})
+            decision = yield from self._copy(memory.take_dirty())
+        if decision.action == "verify":
+            yield from self._wait(VERIFY)
+            self.migration.hashes_equal = self.arrived == memory.image
+            decision = self._decided(self.pre_copy.verified(self.migration.hashes_equal))
+        if decision.action != "agree":
+            raise Failed(decision.why)
+
+    def _copy(self, numbers: list[int]) -> Steps:
+        """One round: encode the pages, let the time of the slower of link and encoder pass."""
+        memory, encoder = self.guest.memory, self.encoder
+        wire_before = encoder.stats.wire_bytes
+        zero_before = encoder.stats.zero
+        for frame in encoder.encode((number, memory.page(number)) for number in numbers):
+            encoder.acknowledge(self.decoder.apply([frame]))
+        wire = (encoder.stats.wire_bytes - wire_before) * SCALE
+        plain = len(numbers) * PAGE_SIZE * SCALE
+        to_encode = plain - (encoder.stats.zero - zero_before) * PAGE_SIZE * SCALE
+        speed = _encoder_speed(self.source.level)
+        link = transfer_us(wire, self.migration.rate_mbps)
+        took = max(link, round(to_encode / speed * SECOND)) + round(self.migration.path.rtt_ms * MS)
+        yield from self._wait(took)
+        done = Round(plain, wire, took, len(memory.dirty) * PAGE_SIZE * SCALE)
+        self._measure(done)
+        return self._decided(self.pre_copy.copied(done))
+
+    def _measure(self, done: Round) -> None:
+        stats, migration = self.encoder.stats, self.migration
+        migration.rounds.append(done)
+        migration.compression_ratio = stats.compression_ratio
+        migration.dedup_hit_rate = stats.dedup_hit_rate
+        migration.wire_reduction = stats.reduction
+        migration.by_type = {name: size * SCALE for name, size in stats.by_type.items()}
+
+    def _switch(self) -> Steps:
+        """Commit 2: ownership moves, and only then does the guest run on the target."""
+        owner = {"kind": "own", "vm": self.migration.vm, "node": self.target.name}
+        outcome = yield from self._decide(owner)
+        if not outcome.accepted:
+            raise Failed(f"ownership was not agreed: {outcome.why}")
+        self._decided(self.pre_copy.agreed())
+        here = self.source.guests.pop(self.migration.vm)
+        memory = GuestMemory(self.arrived, here.memory.workload, here.memory.rng)
+        guest = Guest(here.name, memory, here.memory_gb, here.cpus)
+        self.target.guests[here.name] = guest
+        assert self.migration.paused_at is not None
+        self.migration.downtime = self.world.now - self.migration.paused_at
+        self.world.tell(self.target, "guest_resumed", {"vm": here.name})
+
+    def _decide(self, command: dict[str, Any]) -> Steps:
+        """Propose and wait, polling each millisecond of virtual time."""
+        proposal = self.world.propose(command)
+        deadline = self.world.now + DECISION_LIMIT
+        while self.world.now < deadline:
+            outcome = proposal.outcome(self.world.now) if proposal else None
+            if outcome:
+                return outcome
+            yield from self._wait(MS)
+            proposal = proposal or self.world.propose(command)
+        return Outcome(False, "no majority answered in time", DECISION_LIMIT)
+
+    def _registry(self):
+        leader = self.world.leader()
+        if leader is None:
+            raise Failed("NO_LEADER: no controller leads, so nothing can be agreed")
+        return leader.machine.registry  # type: ignore[union-attr]
+
+    def _decided(self, decision: Decision) -> Decision:
+        self.migration.decisions.append(decision)
+        return decision
+
+    def _resume(self, why: str) -> None:
+        """Nothing is lost: the source has the whole guest, and it runs on there."""
+        self.guest.running = True
+        self.world.propose({"kind": "abandon", "vm": self.migration.vm})
+        self.migration.error = why
+        self._finish("failed")
+
+    def _finish(self, state: str) -> None:
+        self.migration.state, self.migration.ended = state, self.world.now
+        details = {"vm": self.migration.vm, "id": self.migration.id}
+        if self.migration.error:
+            details["error"] = self.migration.error
+        self.world.tell(self.source, f"migration_{state}", details)
+
+
+def _encoder_speed(level: int) -> float:
+    """Bytes per second of guest memory, by the nearest published level below."""
+    known = max(row for row in LEVELS if row <= level)
+    return LEVELS[known].speed_mb_s * 1e6
+
+
+def as_rows(migration: Migration) -> dict[str, Any]:
+    """The migration as plain data, in the units that people read."""
+    over = migration.ended is not None
+    return {
+        "id": migration.id,
+        "vm": migration.vm,
+        "status": migration.state,
+        "error": migration.error,
+        "source": migration.source,
+        "target": migration.target,
+        "mode": migration.path.mode.value,
+        "memory_gb": migration.memory / GIB,
+        "duration_s": seconds(migration.ended - migration.started) if over else None,
+        "downtime_s": seconds(migration.downtime),
+        "streams": migration.streams,
+        "rate_mbps": round(migration.rate_mbps, 1),
+        "wire_gb": round(sum(r.wire for r in migration.rounds) / 1e9, 3),
+        "compression_ratio": round(migration.compression_ratio, 3),
+        "dedup_hit_rate": round(migration.dedup_hit_rate, 3),
+        "wire_reduction": round(migration.wire_reduction, 3),
+        "hashes_equal": migration.hashes_equal,
+        "rounds": [
+            {
+                "round": number,
+                "pages_mb": round(r.plain / 1e6, 1),
+                "wire_mb": round(r.wire / 1e6, 1),
+                "seconds": round(seconds(r.took), 3),
+                "dirtied_mb": round(r.dirtied / 1e6, 1),
+            }
+            for number, r in enumerate(migration.rounds, 1)
+        ],
+        "stages": [
+            {
+                "stage": span["name"],
+                "start_s": seconds(span["start"] - migration.started),
+                "end_s": seconds(span["end"] - migration.started),
+            }
+            for span in migration.stages
+        ],
+        "decisions": [f"{d.action}: {d.why}" for d in migration.decisions],
+    }
+
+
+def host_with(world: World, vm: str) -> Host | None:
+    """The host on which a VM is."""
+    return next((host for host in world.hosts.values() if vm in host.guests), None)
