@@ -68,12 +68,19 @@ class Join:
 
 
 @dataclass(frozen=True, slots=True)
+class Forwarded:
+    """A join that reached a follower, on its way to the leader; taken from controllers only."""
+
+    origin: str
+    join: Join
+
+
+@dataclass(frozen=True, slots=True)
 class Joined:
-    """The answer; `leader` says whom to ask instead. `certificate` is the controller's own."""
+    """The answer. `certificate` is the controller's own."""
 
     ok: bool
     reason: str | None
-    leader: str | None
     certificate: Certificate
 
 
@@ -170,6 +177,9 @@ class Controller:
                 return self._on_form(sender, message, now)
             case Join():
                 return self._on_join(sender, message, now)
+            case Forwarded():
+                is_peer = sender in self.config.peers
+                return self._on_join(message.origin, message.join, now) if is_peer else []
             case Heartbeat():
                 return self._on_heartbeat(sender, message, now)
             case HeartbeatReply():
@@ -212,8 +222,9 @@ class Controller:
             return self._reply(sender, False, reason)
         assert self.raft is not None
         if self.raft.role != "leader":
-            leader = self.raft.leader
-            return self._reply(sender, False, None if leader else "no leader", leader)
+            if self.raft.leader is None:
+                return self._reply(sender, False, "no leader")
+            return [Send(self.raft.leader, Forwarded(sender, join), raft.PORT)]
         if sender in self.registry.nodes:
             return self._reply(sender, True, None)  # a repeated request of a node that is in
         command = {"kind": "join", "node": sender, "region": join.config.region}
@@ -233,10 +244,8 @@ class Controller:
         refusal = self.registry.refused.get(index)
         return self._reply(worker, refusal is None, refusal) if worker else []
 
-    def _reply(
-        self, to: str, ok: bool, reason: str | None, leader: str | None = None
-    ) -> list[Effect]:
-        return [Send(to, Joined(ok, reason, leader, self.certificate), API_PORT)]
+    def _reply(self, to: str, ok: bool, reason: str | None) -> list[Effect]:
+        return [Send(to, Joined(ok, reason, self.certificate), API_PORT)]
 
     def _on_heartbeat(self, sender: str, beat: Heartbeat, now: int) -> list[Effect]:
         if sender not in self.registry.nodes:
@@ -312,9 +321,6 @@ class Worker:
         if objection:
             self.reason = f"TLS: {sender}'s {objection}"
             return []
-        if answer.leader:
-            self._controller = answer.leader
-            return self._ask(now)
         self._is_member, self.reason = answer.ok, answer.reason
         return self._beat(now) if answer.ok else []
 

@@ -34,9 +34,7 @@ class Event:
 class World:
     """Hosts by name and how they are connected. `inside` and `between` are paths by region."""
 
-    def __init__(
-        self, hosts: list[Host], inside: Path, between: Path, seeds: Seeds
-    ) -> None:
+    def __init__(self, hosts: list[Host], inside: Path, between: Path, seeds: Seeds) -> None:
         self.env = simpy.Environment()
         self.hosts = {host.name: host for host in hosts}
         self.inside, self.between, self.seeds = inside, between, seeds

@@ -267,8 +267,7 @@ def node_logs(world: World, node: str, tail: int = 20) -> Result:
     _host(world, node)
     events = [event for event in world.history if event.host == node][-tail:]
     return [
-        {"time": _clock_text(event.wall), "event": event.name, **event.details}
-        for event in events
+        {"time": _clock_text(event.wall), "event": event.name, **event.details} for event in events
     ]
 
 
@@ -368,7 +367,9 @@ def migration_start(world: World, vm: str, target: str | None = None) -> Result:
     candidates = [name for name in _candidates(world, wanted) if name != source.name]
     chosen = target or (candidates or [""])[0]
     if _host(world, chosen).name not in candidates:
-        raise CommandError("HOST_INCOMPATIBLE", f"{chosen} may not take {vm}", candidates=candidates)
+        raise CommandError(
+            "HOST_INCOMPATIBLE", f"{chosen} may not take {vm}", candidates=candidates
+        )
     migration = migrations.Migration(
         f"mig-{len(world.migrations) + 1}-{vm}", vm, source.name, chosen,
         world.path(source.name, chosen), round(guest.memory_gb * GIB), world.now,
@@ -445,7 +446,9 @@ def _check_controllers(world: World) -> dict[str, Any]:
     all_of_them = world.of_role("controller")
     healthy = sum(_follows(world, host) for host in all_of_them)
     leader = world.leader()
-    even = "" if len(all_of_them) % 2 else ", an even number: no more failures survived than one less"
+    even = (
+        "" if len(all_of_them) % 2 else ", an even number: no more failures survived than one less"
+    )
     return _check(
         "controllers",
         healthy == len(all_of_them) and leader is not None and not even,
@@ -559,12 +562,16 @@ def _why_no_leader(world: World, members: list[Host]) -> str:
 
 
 def _candidates(world: World, vm: Vm) -> list[str]:
-    leader = world.leader()
+    """Workers that may take `vm`, best first. Placement is a controller's job, so it needs one."""
+    _registry(world)
     nodes = [
         Node(
-            host.name, host.region, host.cpus, host.memory_gb,
+            host.name,
+            host.region,
+            host.cpus,
+            host.memory_gb,
             tuple(Vm(g.name, g.cpus, g.memory_gb) for g in host.guests.values()),
-            ready=leader is not None and _node_status(world, host) == "ready",
+            ready=_node_status(world, host) == "ready",
         )
         for host in world.of_role("worker")
     ]
@@ -595,7 +602,9 @@ def _set(world: World, node: str | None, name: str, value: Any) -> Result:
 
 def _host(world: World, name: str) -> Host:
     if name not in world.hosts:
-        raise CommandError("NODE_NOT_FOUND", f"no node {name!r}; there are {', '.join(world.hosts)}")
+        raise CommandError(
+            "NODE_NOT_FOUND", f"no node {name!r}; there are {', '.join(world.hosts)}"
+        )
     return world.hosts[name]
 
 
@@ -623,7 +632,7 @@ def _migration(world: World, vm: str) -> migrations.Migration:
 def _registry(world: World):
     leader = world.leader()
     if leader is None or not isinstance(leader.machine, Controller):
-        raise CommandError("NO_LEADER", "no controller leads")
+        raise CommandError("NO_LEADER", "no controller leads, so nothing can be decided")
     return leader.machine.registry
 
 

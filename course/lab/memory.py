@@ -114,12 +114,19 @@ def guest(memory_gb: float, workload: Workload, rng: np.random.Generator) -> Gue
 
 
 def _text(rng: np.random.Generator, pages: int) -> np.ndarray:
-    """Words of a skewed vocabulary, as in logs, scripts and page cache."""
+    """Words of a skewed vocabulary, as in logs and scripts; another one every 16 pages.
+
+    Files differ: with one vocabulary for all, a trained dictionary would gain what it does not
+    gain on real guests.
+    """
     letters = np.frombuffer(b"etaoinshrdlucmfwypvbgkjqxz0123456789_/.:=-\n", np.uint8)
-    vocabulary = letters[(rng.random((3_000, 8)) ** 2 * len(letters)).astype(int)]
-    vocabulary[:, 7] = ord(" ")
-    chosen = (rng.random((pages, PAGE_SIZE // 8)) ** 2 * len(vocabulary)).astype(int)
-    return vocabulary[chosen].reshape(pages, PAGE_SIZE)
+    files = []
+    for start in range(0, pages, 16):
+        vocabulary = letters[(rng.random((900, 8)) ** 2 * len(letters)).astype(int)]
+        vocabulary[:, 7] = ord(" ")
+        words = (min(16, pages - start), PAGE_SIZE // 8)
+        files.append(vocabulary[(rng.random(words) ** 2 * len(vocabulary)).astype(int)])
+    return np.concatenate(files).reshape(pages, PAGE_SIZE)
 
 
 def _code(rng: np.random.Generator, pages: int) -> np.ndarray:

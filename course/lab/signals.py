@@ -31,7 +31,9 @@ def cluster_signals(lab: Lab) -> dict[str, Any]:
     """What tree T01, "Where do I start?", asks of a cluster."""
     controllers, workers = lab.world.of_role("controller"), lab.world.of_role("worker")
     answering = sum(host.is_up and raft_of(host) is not None for host in controllers)
-    not_ready = [row for row in lab.node.list() if row["role"] == "worker" and row["status"] != "ready"]
+    not_ready = [
+        row for row in lab.node.list() if row["role"] == "worker" and row["status"] != "ready"
+    ]
     failed = [m for m in lab.world.migrations.values() if m.state == "failed"]
     return {
         "controllers_answering": answering,

@@ -1,0 +1,24 @@
+"""Pictures: plain rows in, a Matplotlib figure out.
+
+Every figure reads without colour (shapes, hatches and labels carry the meaning), names its units,
+and takes its data as plain lists and dictionaries, so that a test can look at it.
+"""
+
+from course.figures.cluster import topology
+from course.figures.encoding import level_curves, where_pages_went
+from course.figures.migration import request_path, rounds
+from course.figures.network import gossip, mode_map, stream_rates
+from course.figures.voting import quorums, scores
+
+__all__ = [
+    "gossip",
+    "level_curves",
+    "mode_map",
+    "quorums",
+    "request_path",
+    "rounds",
+    "scores",
+    "stream_rates",
+    "topology",
+    "where_pages_went",
+]

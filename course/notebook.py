@@ -1,0 +1,70 @@
+"""All that the first cell of a notebook needs.
+
+from course.notebook import hint, lab, predict, show, source, walk
+"""
+
+import inspect
+from collections.abc import Callable
+from typing import Any
+
+import pandas as pd
+from IPython.display import Code, display
+
+from course.catalogue import trees
+from course.lab import Lab
+from course.lab.signals import cluster_signals, node_signals
+from course.widgets.hints import hints
+from course.widgets.predict import Predict
+from course.widgets.tree import TreeWidget
+
+__all__ = ["hint", "lab", "predict", "show", "source", "walk"]
+
+
+def lab(scenario: str = "day-1", seed: int | str = 1) -> Lab:
+    """A cluster of your own: a scenario's name and a seed give the same one every time."""
+    return Lab(scenario, seed)
+
+
+def show(data: Any, *columns: str) -> None:
+    """Show plain rows as a table; `columns` selects and orders. A dictionary becomes two columns."""
+    if isinstance(data, dict):
+        data = [{"": key, "value": _brief(value)} for key, value in data.items()]
+    rows = [{key: _brief(value) for key, value in row.items()} for row in data]
+    frame = pd.DataFrame(rows, dtype=object)  # object: a missing number must not make floats
+    frame = frame[list(columns)] if columns else frame
+    frame = frame.fillna("")
+    html, text = frame.to_html(index=False, border=0), frame.to_string(index=False)
+    display({"text/html": html, "text/plain": text}, raw=True)
+
+
+def source(thing: Callable[..., Any] | type) -> Code:
+    """The code that runs, as it stands in the course's package."""
+    return Code(inspect.getsource(thing), language="python")
+
+
+def predict(question: str, **options: Any) -> Predict:
+    """Commit to an answer before you look; `.reveal(actual)` shows both."""
+    return Predict(question, **options)
+
+
+def hint(*steps: str | Callable[[], str]) -> Any:
+    """Hints that open one at a time."""
+    return hints(list(steps))
+
+
+def walk(tree: str, cluster: Lab, node: str | None = None) -> TreeWidget:
+    """A decision tree on a live cluster; `node` for the trees that are about one node."""
+
+    def look() -> dict[str, Any]:
+        return node_signals(cluster, node) if node else cluster_signals(cluster)
+
+    return TreeWidget(trees.load(tree), look=look)
+
+
+def _brief(value: Any) -> Any:
+    """Lists and dictionaries inside a table read better as text."""
+    if isinstance(value, list):
+        return ", ".join(str(item) for item in value)
+    if isinstance(value, dict):
+        return ", ".join(f"{key}: {item}" for key, item in value.items())
+    return value
