@@ -40,6 +40,8 @@ def _node(axes, x: float, y: float, row: dict[str, Any], leader: str | None) -> 
     if not ready:
         axes.plot(x, y, "x", ms=15, color=WARN, mew=2)
     number = row["node"].rsplit("-", 1)[-1]
-    axes.text(x, y, number, ha="center", va="center", fontsize=8, color=INK)
-    if row.get("vms"):
+    axes.text(x, y, number if ready else "", ha="center", va="center", fontsize=8, color=INK)
+    if not ready:
+        axes.text(x, y - 0.26, f"{number}: {row['status']}", ha="center", fontsize=7, color=INK)
+    elif row.get("vms"):
         axes.text(x, y - 0.26, f"{row['vms']} VM", ha="center", fontsize=7, color=INK)

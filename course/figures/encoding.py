@@ -4,7 +4,18 @@ from collections.abc import Sequence
 
 from matplotlib.figure import Figure
 
-from course.figures.style import ACCENT, HATCHES, INK, LINES, SOFT, WARN, caption, figure
+from course.figures.style import (
+    ACCENT,
+    HATCHES,
+    INK,
+    LINES,
+    MARKS,
+    SOFT,
+    WARN,
+    caption,
+    figure,
+    plain_numbers,
+)
 
 
 def level_curves(
@@ -18,12 +29,12 @@ def level_curves(
     links = [10 * 1.12**i for i in range(52)]
     for i, (level, speed, factor) in enumerate(rows):
         rates = [min(speed, link / 8 * factor) for link in links]
-        axes.plot(
-            links, rates, LINES[i % 4], color=INK if i % 2 else ACCENT, label=f"level {level}"
-        )
+        shown = axes.plot(links, rates, LINES[i % 4], ms=4, label=f"level {level}")[0]
+        shown.set(color=INK if i % 2 else ACCENT, marker=MARKS[i % 6], markevery=(i, 7))
     if own:
         axes.plot(*own, "*", ms=16, color=WARN, label="your point")
     axes.set(xscale="log", yscale="log", xlabel="link, Mbps", ylabel="guest memory moved, MB/s")
+    plain_numbers(axes)
     axes.legend(frameon=False, fontsize=8)
     return caption(made, "Left of its knee the link limits a level, right of it the encoder does.")
 
@@ -41,10 +52,8 @@ def where_pages_went(counts: dict[str, int], wire: dict[str, int]) -> Figure:
                 label=name if y else None,
             )  # fmt: skip
             if share > 0.04:
-                text = {"ha": "center", "va": "center", "fontsize": 8}
-                axes.text(
-                    left + share / 2, y, f"{share:.0%}", **text, bbox={"fc": "white", "ec": "none"}
-                )
+                text = axes.text(left + share / 2, y, f"{share:.0%}", ha="center", va="center")
+                text.set(fontsize=8, bbox={"fc": "white", "ec": "none"})
             left += share
     axes.set(yticks=[0, 1], yticklabels=["bytes on the wire", "pages"], xlim=(0, 1), xlabel="share")
     axes.legend(

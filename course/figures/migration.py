@@ -4,7 +4,7 @@ from typing import Any
 
 from matplotlib.figure import Figure
 
-from course.figures.style import ACCENT, INK, SOFT, WARN, caption, figure
+from course.figures.style import ACCENT, INK, SOFT, WARN, caption, figure, plain_numbers
 
 
 def request_path(status: dict[str, Any]) -> Figure:
@@ -49,6 +49,7 @@ def rounds(status: dict[str, Any]) -> Figure:
     axes.set(yscale="log", xlabel="round", ylabel="MB", xticks=numbers)
     axes.axvline(numbers[-1] - 0.5, color=SOFT, ls=":")
     axes.text(numbers[-1] - 0.47, axes.get_ylim()[1] * 0.6, "guest paused", fontsize=8, color=SOFT)
+    plain_numbers(axes)
     axes.legend(frameon=False, fontsize=8)
     return caption(
         made, "Each round sends what was dirtied in the one before; the last one is the downtime."

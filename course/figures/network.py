@@ -4,7 +4,17 @@ from collections.abc import Sequence
 
 from matplotlib.figure import Figure
 
-from course.figures.style import ACCENT, INK, LINES, MARKS, SOFT, WARN, caption, figure
+from course.figures.style import (
+    ACCENT,
+    INK,
+    LINES,
+    MARKS,
+    SOFT,
+    WARN,
+    caption,
+    figure,
+    plain_numbers,
+)
 
 
 def mode_map(paths: Sequence[tuple[str, float, float]]) -> Figure:
@@ -12,19 +22,20 @@ def mode_map(paths: Sequence[tuple[str, float, float]]) -> Figure:
     made, axes = figure(8, 4)
     axes.set(xscale="log", yscale="log", xlim=(0.2, 600), ylim=(10, 20_000))
     axes.axhline(1_000, color=SOFT, lw=1)
-    for rtt in (10, 50):
-        axes.plot([rtt, rtt], [1_000, 20_000], color=SOFT, lw=1)
-    for x, y, name in (
-        (1.2, 8_000, "datacenter"),
-        (15, 8_000, "hybrid"),
-        (120, 8_000, "internet"),
-        (1.2, 20, "internet"),
+    for border in (10, 50):
+        axes.plot([border, border], [1_000, 20_000], color=SOFT, lw=1)
+    for left, low, area in (
+        (1.2, 8e3, "datacenter"),
+        (15.0, 8e3, "hybrid"),
+        (120.0, 8e3, "internet"),
+        (1.2, 20.0, "internet"),
     ):
-        axes.text(x, y, name, color=SOFT, fontsize=11)
+        axes.text(left, low, area, color=SOFT, fontsize=11)
     for i, (name, rtt, capacity) in enumerate(paths):
         axes.plot(rtt, capacity, MARKS[i % 6], ms=9, color=ACCENT)
         axes.annotate(name, (rtt, capacity), xytext=(7, 5), textcoords="offset points", fontsize=8)
     axes.set(xlabel="round-trip time, ms", ylabel="capacity, Mbps")
+    plain_numbers(axes)
     return caption(made, "The mode belongs to a path: the same node is in two modes at once.")
 
 

@@ -2,6 +2,7 @@
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter
 
 INK, SOFT, ACCENT, WARN, CALM = "#1b1f24", "#6b7280", "#0b5cad", "#b3261e", "#2e7d4f"
 LINES = ["-", "--", "-.", ":"]
@@ -16,6 +17,13 @@ def figure(width: float = 8.0, height: float = 3.6) -> tuple[Figure, Axes]:
     axes.spines[["top", "right"]].set_visible(False)
     axes.tick_params(colors=INK)
     return made, axes
+
+
+def plain_numbers(axes: Axes) -> None:
+    """Label logarithmic axes with 1, 10, 1,000 and not with powers of ten."""
+    for axis in (axes.xaxis, axes.yaxis):
+        if axis.get_scale() == "log":
+            axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,g}"))
 
 
 def caption(made: Figure, text: str) -> Figure:

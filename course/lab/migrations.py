@@ -250,7 +250,7 @@ def _encoder_speed(level: int) -> float:
 
 def as_rows(migration: Migration) -> dict[str, Any]:
     """The migration as plain data, in the units that people read."""
-    over = migration.ended is not None
+    took = None if migration.ended is None else seconds(migration.ended - migration.started)
     return {
         "id": migration.id,
         "vm": migration.vm,
@@ -260,7 +260,7 @@ def as_rows(migration: Migration) -> dict[str, Any]:
         "target": migration.target,
         "mode": migration.path.mode.value,
         "memory_gb": migration.memory / GIB,
-        "duration_s": seconds(migration.ended - migration.started) if over else None,
+        "duration_s": took,
         "downtime_s": seconds(migration.downtime),
         "streams": migration.streams,
         "rate_mbps": round(migration.rate_mbps, 1),

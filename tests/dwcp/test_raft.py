@@ -1,6 +1,7 @@
 """Raft under random faults, with its four promises checked after every step."""
 
 import random
+from itertools import combinations
 
 import pytest
 from hypothesis import given, settings
@@ -92,7 +93,7 @@ class Net:
     def check_logs(self) -> None:
         """Log matching: equal (index, term) means equal logs up to there."""
         logs = [node.log for node in self.nodes.values()]
-        for a, b in zip(logs, logs[1:], strict=False):
+        for a, b in combinations(logs, 2):
             for i in range(min(len(a), len(b)) - 1, -1, -1):
                 if a[i].term == b[i].term:
                     assert a[: i + 1] == b[: i + 1], "logs differ before an equal entry"

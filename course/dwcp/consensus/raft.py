@@ -8,6 +8,7 @@ What is here: pre-vote (Ongaro's thesis, 9.6), elections, replication, the commi
 Read next: `course.dwcp.node`, which keeps the registry on top of this log.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from random import Random
 from typing import Any
@@ -223,10 +224,12 @@ class Raft:
 
     def _append_for(self, peer: str) -> Append:
         previous = self.progress[peer].next_index - 1
+        previous_term = self._term_at(previous)
+        assert previous_term is not None, "a leader holds all that it has sent"
         return Append(
             self.term,
             previous,
-            self._term_at(previous),
+            previous_term,
             tuple(self.log[previous : previous + 1_000]),
             self.commit_index,
         )
@@ -316,7 +319,7 @@ def _is_trial(message: Any) -> bool:
     return getattr(message, "trial", False) and getattr(message, "granted", True)
 
 
-_HANDLERS = {
+_HANDLERS: dict[type, Callable[..., list[Effect]]] = {
     AskVote: Raft._on_ask,
     Vote: Raft._on_vote,
     Append: Raft._on_append,

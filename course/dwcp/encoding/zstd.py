@@ -9,6 +9,7 @@ The published speeds of the levels are below as data. They are planning values o
 measure your own before you rely on them.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import zstandard
@@ -69,7 +70,7 @@ def compression_ratio(plain_size: int, encoded_size: int) -> float:
     return 1 - encoded_size / plain_size
 
 
-def train_dictionary(samples: list[bytes], size: int = 110 * 1024) -> zstandard.ZstdCompressionDict:
+def train_dictionary(samples: Sequence[bytes], size: int = 110 * 1024) -> zstandard.ZstdCompressionDict:
     """A dictionary of at most `size` bytes from sample blocks (COVER, Zstandard's own trainer).
 
     Both ends need the same dictionary; its `dict_id()` travels in every frame. Never train on
@@ -77,7 +78,7 @@ def train_dictionary(samples: list[bytes], size: int = 110 * 1024) -> zstandard.
     """
     if len(samples) < 8:
         raise ValueError(f"{len(samples)} samples are too few to train on; give at least 8 blocks")
-    return zstandard.train_dictionary(size, samples)
+    return zstandard.train_dictionary(size, list(samples))
 
 
 def compressor(level: int, dictionary: zstandard.ZstdCompressionDict | None = None):
