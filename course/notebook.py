@@ -58,7 +58,7 @@ def walk(tree: str, cluster: Lab, node: str | None = None) -> TreeWidget:
     def look() -> dict[str, Any]:
         return node_signals(cluster, node) if node else cluster_signals(cluster)
 
-    return TreeWidget(trees.load(tree), look=look)
+    return TreeWidget(trees.load(tree), look=look, clock=lambda: cluster.now_s)
 
 
 def _brief(value: Any) -> Any:

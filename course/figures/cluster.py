@@ -2,13 +2,12 @@
 
 from typing import Any
 
-from matplotlib.figure import Figure
 from matplotlib.patches import FancyBboxPatch
 
-from course.figures.style import ACCENT, INK, SOFT, WARN, caption, figure
+from course.figures.style import ACCENT, INK, SOFT, WARN, Picture, caption, figure
 
 
-def topology(nodes: list[dict[str, Any]], leader: str | None = None) -> Figure:
+def topology(nodes: list[dict[str, Any]], leader: str | None = None) -> Picture:
     """Nodes by region: squares are controllers, circles workers, a cross is a node not ready.
 
     `nodes` are rows of "node list" (node, role, region, status, vms).

@@ -2,8 +2,6 @@
 
 from collections.abc import Sequence
 
-from matplotlib.figure import Figure
-
 from course.figures.style import (
     ACCENT,
     HATCHES,
@@ -12,6 +10,7 @@ from course.figures.style import (
     MARKS,
     SOFT,
     WARN,
+    Picture,
     caption,
     figure,
     plain_numbers,
@@ -20,7 +19,7 @@ from course.figures.style import (
 
 def level_curves(
     rows: Sequence[tuple[int, float, float]], own: tuple[float, float] | None = None
-) -> Figure:
+) -> Picture:
     """Guest memory moved per second against the link's rate, one curve a level.
 
     `rows` are (level, encoder speed in MB/s, factor); `own` is a point (link Mbps, MB/s).
@@ -39,7 +38,7 @@ def level_curves(
     return caption(made, "Left of its knee the link limits a level, right of it the encoder does.")
 
 
-def where_pages_went(counts: dict[str, int], wire: dict[str, int]) -> Figure:
+def where_pages_went(counts: dict[str, int], wire: dict[str, int]) -> Picture:
     """Two bars: how many pages each level of HDE carried (counts), and the bytes it cost (wire)."""
     made, axes = figure(8, 2.4)
     names = list(dict.fromkeys([*counts, *wire]))

@@ -2,12 +2,10 @@
 
 from typing import Any
 
-from matplotlib.figure import Figure
-
-from course.figures.style import ACCENT, INK, SOFT, WARN, caption, figure, plain_numbers
+from course.figures.style import ACCENT, INK, SOFT, WARN, Picture, caption, figure, plain_numbers
 
 
-def request_path(status: dict[str, Any]) -> Figure:
+def request_path(status: dict[str, Any]) -> Picture:
     """The stages of one migration as a waterfall; short ones are marked so that they are seen."""
     stages = status["stages"]
     made, axes = figure(8, 0.6 + 0.42 * len(stages))
@@ -23,7 +21,7 @@ def request_path(status: dict[str, Any]) -> Figure:
     )
 
 
-def rounds(status: dict[str, Any]) -> Figure:
+def rounds(status: dict[str, Any]) -> Picture:
     """What each pre-copy round had to send, and what the guest dirtied meanwhile."""
     rows = status["rounds"]
     made, axes = figure(8, 3.2)

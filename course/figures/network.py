@@ -2,8 +2,6 @@
 
 from collections.abc import Sequence
 
-from matplotlib.figure import Figure
-
 from course.figures.style import (
     ACCENT,
     INK,
@@ -11,13 +9,14 @@ from course.figures.style import (
     MARKS,
     SOFT,
     WARN,
+    Picture,
     caption,
     figure,
     plain_numbers,
 )
 
 
-def mode_map(paths: Sequence[tuple[str, float, float]]) -> Figure:
+def mode_map(paths: Sequence[tuple[str, float, float]]) -> Picture:
     """RTT against capacity with the three modes as areas, and paths (name, RTT ms, Mbps) on it."""
     made, axes = figure(8, 4)
     axes.set(xscale="log", yscale="log", xlim=(0.2, 600), ylim=(10, 20_000))
@@ -41,7 +40,7 @@ def mode_map(paths: Sequence[tuple[str, float, float]]) -> Figure:
 
 def stream_rates(
     curves: dict[str, Sequence[float]], capacity_mbps: float, own: tuple[int, float] | None = None
-) -> Figure:
+) -> Picture:
     """Rate in Mbps for 1, 2, 3 ... streams, one curve a congestion controller."""
     made, axes = figure()
     for i, (name, rates) in enumerate(curves.items()):
@@ -66,7 +65,7 @@ def stream_rates(
     )
 
 
-def gossip(histories: dict[str, Sequence[int]], interval_s: dict[str, float]) -> Figure:
+def gossip(histories: dict[str, Sequence[int]], interval_s: dict[str, float]) -> Picture:
     """Share of nodes that know, over seconds; one curve a setting of fanout and interval."""
     made, axes = figure()
     for i, (name, history) in enumerate(histories.items()):

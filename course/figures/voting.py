@@ -2,12 +2,10 @@
 
 from collections.abc import Sequence
 
-from matplotlib.figure import Figure
-
-from course.figures.style import ACCENT, INK, LINES, MARKS, SOFT, caption, figure
+from course.figures.style import ACCENT, INK, LINES, MARKS, SOFT, Picture, caption, figure
 
 
-def quorums(rows: Sequence[tuple[int, int, int]]) -> Figure:
+def quorums(rows: Sequence[tuple[int, int, int]]) -> Picture:
     """Rows (members, crashes survived by a majority, liars survived) as two staircases."""
     made, axes = figure()
     members = [row[0] for row in rows]
@@ -33,7 +31,7 @@ def quorums(rows: Sequence[tuple[int, int, int]]) -> Figure:
     )
 
 
-def scores(histories: dict[str, Sequence[float]]) -> Figure:
+def scores(histories: dict[str, Sequence[float]]) -> Picture:
     """Reputation after each vote, one curve a behaviour, with the bands as lines."""
     made, axes = figure()
     for i, (name, history) in enumerate(histories.items()):

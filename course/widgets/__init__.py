@@ -1,0 +1,1 @@
+"""What people click: each widget has one model in Python, and reads without a kernel too."""
