@@ -30,8 +30,12 @@ def mode_map(paths: Sequence[tuple[str, float, float]]) -> Picture:
         (1.2, 20.0, "internet"),
     ):
         axes.text(left, low, area, color=SOFT, fontsize=11)
-    for i, (name, rtt, capacity) in enumerate(paths):
+    named: dict[tuple[float, float], list[str]] = {}
+    for name, rtt, capacity in paths:
+        named.setdefault((rtt, capacity), []).append(name)
+    for i, ((rtt, capacity), names) in enumerate(named.items()):
         axes.plot(rtt, capacity, MARKS[i % 6], ms=9, color=ACCENT)
+        name = "\n".join(names)
         axes.annotate(name, (rtt, capacity), xytext=(7, 5), textcoords="offset points", fontsize=8)
     axes.set(xlabel="round-trip time, ms", ylabel="capacity, Mbps")
     plain_numbers(axes)

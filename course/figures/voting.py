@@ -46,5 +46,5 @@ def scores(histories: dict[str, Sequence[float]]) -> Picture:
         axes.axhline(level, color=SOFT, lw=1, ls=":")
         axes.text(0, level + 0.012, name, color=SOFT, fontsize=8)
     axes.set(xlabel="votes", ylabel="reputation", ylim=(0, 1.05))
-    axes.legend(frameon=False, fontsize=8, loc="upper right")
+    axes.legend(frameon=False, fontsize=8, loc="center right")
     return caption(made, "Falls are ten times as fast as rises.")

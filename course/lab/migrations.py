@@ -250,7 +250,8 @@ def _encoder_speed(level: int) -> float:
 
 def as_rows(migration: Migration) -> dict[str, Any]:
     """The migration as plain data, in the units that people read."""
-    took = None if migration.ended is None else seconds(migration.ended - migration.started)
+    ended, started = migration.ended, migration.started
+    took = None if ended is None else round(seconds(ended - started), 3)
     return {
         "id": migration.id,
         "vm": migration.vm,
@@ -261,7 +262,7 @@ def as_rows(migration: Migration) -> dict[str, Any]:
         "mode": migration.path.mode.value,
         "memory_gb": migration.memory / GIB,
         "duration_s": took,
-        "downtime_s": seconds(migration.downtime),
+        "downtime_s": round(seconds(migration.downtime), 3),
         "streams": migration.streams,
         "rate_mbps": round(migration.rate_mbps, 1),
         "wire_gb": round(sum(r.wire for r in migration.rounds) / 1e9, 3),

@@ -52,9 +52,13 @@ class Predict(widgets.VBox):
         """Show the prediction beside what happened."""
         self.actual = actual
         self._button.disabled = True
-        lines = [f"It is {self._with_unit(actual)}.", self._comparison(actual), because]
-        text = " ".join(line for line in lines if line)
+        text = self.beside(actual, because)
         display({"text/html": f"<p>{escape(text)}</p>", "text/plain": text}, raw=True)
+
+    def beside(self, actual: Any, because: str = "") -> str:
+        """What `reveal` says: the truth, the prediction, how far apart, and why."""
+        lines = [f"It is {self._with_unit(actual)}.", self._comparison(actual), because]
+        return " ".join(line for line in lines if line)
 
     def _comparison(self, actual: Any) -> str:
         if self.committed is None:
