@@ -26,7 +26,7 @@ def lab(scenario: str = "day-1", seed: int | str = 1) -> Lab:
 
 
 def show(data: Any, *columns: str) -> None:
-    """Show plain rows as a table; `columns` selects and orders. A dictionary becomes two columns."""
+    """Show rows as a table; `columns` selects and orders. A dictionary becomes two columns."""
     if isinstance(data, dict):
         data = [{"": key, "value": _brief(value)} for key, value in data.items()]
     rows = [{key: _brief(value) for key, value in row.items()} for row in data]

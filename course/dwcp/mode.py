@@ -11,13 +11,13 @@ the window. Left out here: the additional vote by packet loss. Read next: `encod
 
 from collections import deque
 from dataclasses import dataclass, replace
-from enum import Enum
+from enum import StrEnum
 from statistics import fmean
 
 from course.dwcp.units import SECOND
 
 
-class Mode(str, Enum):
+class Mode(StrEnum):
     """The mode of a path; a string, so that it reads well in tables and YAML."""
 
     DATACENTER = "datacenter"

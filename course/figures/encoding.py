@@ -42,13 +42,13 @@ def where_pages_went(counts: dict[str, int], wire: dict[str, int]) -> Picture:
     """Two bars: how many pages each level of HDE carried (counts), and the bytes it cost (wire)."""
     made, axes = figure(8, 2.4)
     names = list(dict.fromkeys([*counts, *wire]))
-    for y, (label, shares) in enumerate((("bytes on the wire", wire), ("pages", counts))):
+    for y, (_label, shares) in enumerate((("bytes on the wire", wire), ("pages", counts))):
         left, total = 0.0, sum(shares.values()) or 1
         for i, name in enumerate(names):
             share = shares.get(name, 0) / total
             axes.barh(
-                y, share, left=left, color="white", edgecolor=INK, hatch=HATCHES[i % 6], height=0.55,
-                label=name if y else None,
+                y, share, left=left, color="white", edgecolor=INK, hatch=HATCHES[i % 6],
+                height=0.55, label=name if y else None,
             )  # fmt: skip
             if share > 0.04:
                 text = axes.text(left + share / 2, y, f"{share:.0%}", ha="center", va="center")

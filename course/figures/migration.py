@@ -34,8 +34,8 @@ def rounds(status: dict[str, Any]) -> Picture:
         label="pages to send",
     )
     axes.bar(
-        [n + 0.18 for n in numbers], [r["wire_mb"] for r in rows], 0.34, color="white", edgecolor=INK,
-        hatch="//", label="bytes on the wire",
+        [n + 0.18 for n in numbers], [r["wire_mb"] for r in rows], 0.34, color="white",
+        edgecolor=INK, hatch="//", label="bytes on the wire",
     )  # fmt: skip
     axes.plot(
         numbers,

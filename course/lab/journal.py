@@ -21,7 +21,7 @@ COMMANDS_MAX = 5_000
 
 
 class Lab:
-    """A cluster. Verbs read as on the command line: `lab.cluster.health()`, `lab.node.join(...)`."""
+    """A cluster. Verbs read as on the command line: `lab.node.join(...)` is "node join"."""
 
     def __init__(self, scenario: str = "day-1", seed: int | str = 1) -> None:
         self.scenario, self.seed = scenario, seed

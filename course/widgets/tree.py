@@ -68,7 +68,7 @@ class TreeWidget(anywidget.AnyWidget):
             self.evidence = {"rows": rows, "told": "", "problem": f"{missing}. Answer by hand."}
 
     def answer(self, text: str) -> None:
-        """Answer the question at hand; a different answer than the signal's is noted, not barred."""
+        """Answer the question at hand; another answer than the signal's is noted, not barred."""
         told = self.evidence.get("told") or None
         walk = self._walk.answer(text, told, self._clock() if self._clock else None)
         differs = told is not None and told != text

@@ -70,7 +70,9 @@ def compression_ratio(plain_size: int, encoded_size: int) -> float:
     return 1 - encoded_size / plain_size
 
 
-def train_dictionary(samples: Sequence[bytes], size: int = 110 * 1024) -> zstandard.ZstdCompressionDict:
+def train_dictionary(
+    samples: Sequence[bytes], size: int = 110 * 1024
+) -> zstandard.ZstdCompressionDict:
     """A dictionary of at most `size` bytes from sample blocks (COVER, Zstandard's own trainer).
 
     Both ends need the same dictionary; its `dict_id()` travels in every frame. Never train on

@@ -58,5 +58,5 @@ def fallback(samples: Sequence[Sample], mode: Mode = Mode.INTERNET) -> Forecast:
 
 
 def should_defer(forecast: Forecast, rate_mbps_now: float) -> bool:
-    """Wait with a migration? Only if a usable forecast expects less than 0.7 of the present rate."""
+    """Wait? Only if a usable forecast expects less than 0.7 of the present rate."""
     return forecast.usable and forecast.rate_mbps < DEFER_BELOW * rate_mbps_now
