@@ -58,6 +58,22 @@ c.Exchange.assignment_dir = os.environ.get("DWCP_WORK", str(root / "work"))
 
 # The release is made from the source each time; there is nothing in it to keep.
 c.GenerateAssignment.force = True
+# As nbgrader's own list, after one of ours: learners do not get the cells that guard the prose.
+c.GenerateAssignment.preprocessors = [
+    "autograder.docasserts.DropDocAsserts",
+    "nbgrader.preprocessors.IncludeHeaderFooter",
+    "nbgrader.preprocessors.InstantiateTests",
+    "nbgrader.preprocessors.LockCells",
+    "nbgrader.preprocessors.ClearSolutions",
+    "nbgrader.preprocessors.ClearOutput",
+    "nbgrader.preprocessors.CheckCellMetadata",
+    "nbgrader.preprocessors.ComputeChecksums",
+    "nbgrader.preprocessors.SaveCells",
+    "nbgrader.preprocessors.ClearHiddenTests",
+    "nbgrader.preprocessors.ClearMarkScheme",
+    "nbgrader.preprocessors.ComputeChecksums",
+    "nbgrader.preprocessors.CheckCellMetadata",
+]
 c.ClearSolutions.code_stub = {
     "python": "# YOUR CODE HERE\n"
     'raise NotImplementedError("Replace this line with your answer, then run the cell.")'
