@@ -5,6 +5,7 @@ and takes its data as plain lists and dictionaries, so that a test can look at i
 """
 
 from course.figures.cluster import topology
+from course.figures.deployment import log_order, port_map
 from course.figures.encoding import level_curves, where_pages_went
 from course.figures.migration import request_path, rounds
 from course.figures.network import gossip, mode_map, stream_rates
@@ -13,7 +14,9 @@ from course.figures.voting import quorums, scores
 __all__ = [
     "gossip",
     "level_curves",
+    "log_order",
     "mode_map",
+    "port_map",
     "quorums",
     "request_path",
     "rounds",

@@ -109,6 +109,8 @@ def replay(journal: list[dict[str, Any]], scenario: str, seed: int | str) -> Lab
     for number, record in enumerate(journal, 1):
         if not isinstance(record, dict) or not {"verb", "arguments"} <= set(record):
             raise ValueError(f"record {number} of the journal needs a verb and its arguments")
+        if not isinstance(record["verb"], str) or not isinstance(record["arguments"], dict):
+            raise ValueError(f"record {number} of the journal: a verb is text, arguments are named")
         try:
             lab.do(record["verb"], **record["arguments"])
         except commands.CommandError:

@@ -129,9 +129,9 @@ class Classroom:
         return {line.strip() for region in regions for line in region.splitlines() if line.strip()}
 
 
-def quick_course_in(folder: Path) -> CourseRoot:
+def quick_course_in(folder: Path, source: Path = FIXTURES / "course" / "source") -> CourseRoot:
     """The same, with an empty gradebook in place, which nbgrader takes seconds to make."""
-    course = course_in(folder)
+    course = course_in(folder, source)
     make_tables(course.config.CourseDirectory.db_url)
     return course
 

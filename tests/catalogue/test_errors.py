@@ -6,7 +6,9 @@ from course.lab import commands
 
 
 def test_every_code_that_a_command_raises_is_in_the_table():
-    raised = set(re.findall(r'CommandError\(\s*"([A-Z_]+)"', Path(commands.__file__).read_text("utf-8")))
+    raised = set(
+        re.findall(r'CommandError\(\s*"([A-Z_]+)"', Path(commands.__file__).read_text("utf-8"))
+    )
     assert raised and raised <= set(error_codes())
 
 

@@ -142,7 +142,10 @@ def broken(change):
     [
         (lambda d: d["questions"]["a"]["answers"]["yes"].update(next="z"), "leads to question 'z'"),
         (lambda d: d["questions"]["d"]["answers"]["yes"].update(next="a"), "go in a circle"),
-        (lambda d: d["questions"]["a"]["answers"]["yes"].update(next="c"), "no answer leads to question b"),
+        (
+            lambda d: d["questions"]["a"]["answers"]["yes"].update(next="c"),
+            "no answer leads to question b",
+        ),
         (lambda d: d["questions"]["a"].update(ask="Is it"), "at questions / a / ask"),
         (lambda d: d["questions"]["a"]["answers"].pop("no"), "at questions / a / answers"),
         (lambda d: d.pop("title"), "'title' is a required property"),

@@ -24,6 +24,8 @@ DRAWN = {
     "stream_rates": (figures.stream_rates({"cubic": [4, 8]}, 100, own=(2, 8)), "streams"),
     "gossip": (figures.gossip({"6": [1, 7, 13]}, {"6": 1.0}), "seconds"),
     "level_curves": (figures.level_curves([(5, 150, 2.5)], own=(200, 60)), "link, Mbps"),
+    "port_map": (figures.port_map([{"target": "worker-7", "ports": {8085: "open"}}]), "port"),
+    "log_order": (figures.log_order([("09:01", "asked"), ("08:21", "refused")]), None),
     "where_pages_went": (figures.where_pages_went({"zero": 3}, {"zero": 28}), "share"),
 }
 

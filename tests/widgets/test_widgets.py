@@ -20,7 +20,11 @@ def healthy():
 def test_looking_shows_the_signal_and_what_it_answers():
     widget = TreeWidget(load("T01"), look=healthy)
     send(widget, intent="look")
-    assert widget.evidence == {"rows": [["controllers_majority", "True"]], "told": "yes", "problem": ""}
+    assert widget.evidence == {
+        "rows": [["controllers_majority", "True"]],
+        "told": "yes",
+        "problem": "",
+    }
 
 
 def test_a_signal_that_cannot_be_read_is_said_and_does_not_block():
@@ -38,7 +42,12 @@ def test_an_answer_against_the_signal_is_noted_and_kept():
     assert "the signal says “yes”" in widget.note
     assert widget.leaf["go"] == "T13"
     step = widget.walk[0]
-    assert (step["question"], step["answer"], step["told"], step["at_s"]) == ("a", "no", "yes", 12.5)
+    assert (step["question"], step["answer"], step["told"], step["at_s"]) == (
+        "a",
+        "no",
+        "yes",
+        12.5,
+    )
 
 
 def test_back_and_restart_lead_where_they_say():
