@@ -125,7 +125,8 @@ def _serve(root: Path, work: Path, port: int, browser: bool) -> None:
         "--ServerApp.port_retries=0", "--no-browser", f"--ServerApp.root_dir={work}",
         f"--LabApp.app_settings_dir={root / 'course' / 'jupyterlab'}", "--LabApp.news_url=None",
         "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate",
-        "--ServerApp.log_level=WARN", "--IdentityProvider.token=" + token,
+        "--ServerApp.log_level=WARN", "--LabApp.log_level=WARN",
+        "--IdentityProvider.token=" + token,
     ]  # fmt: skip
     if hasattr(os, "geteuid") and os.geteuid() == 0:
         command.append("--allow-root")

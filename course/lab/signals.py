@@ -101,3 +101,27 @@ def _first_alert(lab: Lab) -> str:
     checks = lab.cluster.health()["checks"]
     failing = [c["check"] for c in checks if not c["ok"] and c["check"] in ALERT_OF_CHECK]
     return ALERT_OF_CHECK[failing[0]] if failing else "none"
+
+
+def advice(lab: Lab) -> str:
+    """Where to look next while bringing a cluster up: the first thing that is not right yet.
+
+    It names the command whose output shows the cause, and not the cause.
+    """
+    controllers = [row for row in lab.node.list() if row["role"] == "controller"]
+    down = [row["node"] for row in controllers if row["status"] == "down"]
+    if down:
+        return f"No service is active on {', '.join(down)}: start it (server start)."
+    if lab.cluster.status()["leader"] is None:
+        return "Nobody leads. Bootstrap, and read whom each controller cannot reach, and why."
+    if any(row["status"] != "ready" for row in controllers):
+        return "A controller does not follow the leader: compare the configuration files."
+    waiting = [row for row in lab.node.list() if row["status"] != "ready"]
+    if waiting:
+        first = waiting[0]
+        return f"{first['node']} is {first['status']}: {first['reason'] or 'has it been started?'}"
+    if any(abs(row["clock_offset_ms"]) >= OFFSET_MAX_MS for row in lab.host.list()):
+        return "All nodes are ready, and yet a clock is off: host list."
+    if not lab.cluster.health()["healthy"]:
+        return "All nodes are ready, and yet a check fails: cluster health says which."
+    return "Nothing is left to do here: hand in the journal."

@@ -112,7 +112,7 @@ def test_a_closed_port_8080_refuses_the_join():
 
 
 def test_a_wrong_peer_name_is_named_and_mending_it_elects_a_leader():
-    lab = Lab("four-faults")
+    lab = Lab("friday-handover")
     for name in CONTROLLERS:
         lab.server.start(host=name)
     with pytest.raises(CommandError, match="controler-2 name does not resolve"):
