@@ -113,7 +113,7 @@ def as_text(tree: Tree) -> str:
     """The whole tree as plain text."""
     lines = [f"{tree.id} {tree.title}"]
     for question in tree.questions.values():
-        lines.append(f"{question.id}. {question.ask} (look: {question.look})")
+        lines.append(f"{question.id}. {question.ask} (look: {_command(question)})")
         lines += [f"     {answer.text}: {_leads(answer)}" for answer in question.answers]
     return "\n".join(lines)
 
@@ -127,7 +127,7 @@ def as_html(tree: Tree) -> str:
             for answer in question.answers
         )
         asked = f"<b>{escape(question.id)}.</b> {escape(question.ask)}"
-        looked = f"<code>dwcp-cli {escape(question.look)}</code>"
+        looked = f"<code>{escape(_command(question))}</code>"
         items.append(f"<li>{asked} Look: {looked}<ul>{answers}</ul></li>")
     heading = f"<p><b>{escape(tree.id)} {escape(tree.title)}</b></p>"
     return f"{heading}<ul style='list-style:none'>{''.join(items)}</ul>"
@@ -135,10 +135,14 @@ def as_html(tree: Tree) -> str:
 
 def _row(question: Question) -> dict[str, Any]:
     answers = [{"text": answer.text, "leads": _leads(answer)} for answer in question.answers]
-    look = "" if question.look.startswith("host ") else "dwcp-cli "
-    return {
-        "id": question.id, "ask": question.ask, "look": look + question.look, "answers": answers,
-    }  # fmt: skip
+    look = _command(question)
+    return {"id": question.id, "ask": question.ask, "look": look, "answers": answers}
+
+
+def _command(question: Question) -> str:
+    """What to type; what concerns the machine itself is no verb of dwcp-cli."""
+    on_the_machine = question.look.startswith("host ")
+    return question.look if on_the_machine else f"dwcp-cli {question.look}"
 
 
 def _leads(answer: Answer) -> str:

@@ -25,7 +25,9 @@ def run_all(page, limit_ms=120_000):
     page.get_by_text("Run All Cells", exact=True).click()
     page.wait_for_function(
         """() => {
-          const prompts = [...document.querySelectorAll('.jp-CodeCell .jp-InputPrompt')];
+          const cells = [...document.querySelectorAll('.jp-CodeCell')];
+          const shown = cells.filter((cell) => !cell.querySelector('.jp-Placeholder'));
+          const prompts = shown.map((cell) => cell.querySelector('.jp-InputPrompt'));
           return prompts.length && prompts.every((p) => /^\\[\\d+\\]:?$/.test(p.textContent.trim()));
         }""",
         timeout=limit_ms,
