@@ -1,0 +1,15 @@
+"""Every exercise of every day can be solved, cannot be passed unsolved, and is tested well."""
+
+import subprocess
+import sys
+
+import pytest
+
+from tests.release import ROOT, days
+
+
+@pytest.mark.parametrize("day", days())
+def test_a_day_is_fit_to_be_released(day):
+    command = [sys.executable, "-m", "autograder", "verify", day]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
