@@ -58,13 +58,13 @@ lint: setup  ## check style, types and stripped outputs
 	@$(BIN)/ruff check --quiet .
 	@$(BIN)/ruff format --quiet --check course autograder tests nbgrader_config.py
 	@$(BIN)/mypy --no-error-summary
-	@$(BIN)/nbstripout --verify $$(git ls-files 'source/*.ipynb' 'release/*.ipynb' 'course/*.ipynb')
+	@$(BIN)/nbstripout --keep-id --verify $$(git ls-files 'source/*.ipynb' 'release/*.ipynb' 'course/*.ipynb')
 
 .PHONY: format
 format: setup  ## put code in order, and strip notebooks of their outputs
 	@$(BIN)/ruff check --quiet --fix .; :
 	@$(BIN)/ruff format --quiet course autograder tests nbgrader_config.py
-	@$(BIN)/nbstripout $$(git ls-files 'source/*.ipynb' 'course/*.ipynb')
+	@$(BIN)/nbstripout --keep-id $$(git ls-files 'source/*.ipynb' 'course/*.ipynb')
 
 .PHONY: clean
 clean:  ## remove what was made, except your own work in work/
