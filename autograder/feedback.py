@@ -9,6 +9,7 @@ Read next: scores.py.
 from __future__ import annotations
 
 import re
+import textwrap
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
@@ -158,7 +159,8 @@ def _without(text: str, secrets: Sequence[str]) -> str:
 
 def _spoken(message: str) -> NotebookNode:
     """The message as an error output: the page shows it set apart, and escapes it."""
-    return v4.new_output("error", ename="", evalue=message, traceback=[message])
+    lines = [textwrap.fill(line, 88) for line in message.splitlines()]  # a page does not scroll
+    return v4.new_output("error", ename="", evalue=message, traceback=lines)
 
 
 def _notice_cell(notices: Sequence[str]) -> NotebookNode:

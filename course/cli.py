@@ -111,9 +111,17 @@ def submit(
         command, cwd=_root(), env=environment, capture_output=True, text=True, check=False
     )
     if done.returncode:
-        said = (done.stderr or done.stdout).strip().splitlines()
-        _stop(f"{assignment} was not handed in: {said[-1] if said else 'nbgrader said nothing'}")
+        _stop(
+            f"{assignment} was not handed in: {_reason(done.stderr)}. Has an instructor released "
+            f"it in this exchange? (autograder release {assignment})"
+        )
     console.print(f"{assignment} is handed in. You may hand it in again; the last one counts.")
+
+
+def _reason(log: str) -> str:
+    """The first complaint in nbgrader's log, without its prefix."""
+    complaints = [line for line in log.splitlines() if "CRITICAL]" in line or "ERROR]" in line]
+    return complaints[0].split("] ", 1)[-1] if complaints else "nbgrader gave no reason"
 
 
 def _serve(root: Path, work: Path, port: int, browser: bool) -> None:

@@ -154,4 +154,6 @@ def _leads(answer: Answer) -> str:
 def _plain(value: Any) -> str:
     if isinstance(value, list):
         return ", ".join(map(str, value)) or "none"
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return f"{value:,}"
     return "not known" if value is None else str(value)

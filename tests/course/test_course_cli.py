@@ -71,3 +71,10 @@ def test_every_command_explains_itself(command):
 def test_handing_in_what_was_never_opened_says_what_to_do(tmp_path):
     done = course("submit", "ops-1", work=Path(tmp_path) / "nowhere")
     assert done.returncode == 2 and "course start" in done.stderr
+
+
+def test_handing_in_without_an_instructor_says_what_is_missing(work, tmp_path, monkeypatch):
+    monkeypatch.setenv("DWCP_EXCHANGE", str(tmp_path / "exchange"))
+    done = course("submit", "ops-1", work=work)
+    assert done.returncode == 2
+    assert "Has an instructor released it" in done.stderr and "nbgrader submit failed" not in done.stderr
