@@ -4,10 +4,15 @@ from pathlib import Path
 
 import pytest
 
+from tests.browsing import chromium, page, picture
+
+__all__ = ["chromium", "page", "picture"]
+
 # These rooms make something costly once (a graded class, a browser) and look at it many times.
 TOGETHER = {"autograder", "browser", "instructor", "source"}
 
 
+@pytest.hookimpl(tryfirst=True)  # before pytest-xdist reads the marks
 def pytest_collection_modifyitems(items):
     """Give each of those rooms to one worker of `pytest -n`."""
     for item in items:

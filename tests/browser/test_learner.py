@@ -21,8 +21,16 @@ def open_notebook(page, address, name):
 
 def run_all(page, limit_ms=120_000):
     """Run > Run All Cells, and wait until no cell is waiting or running."""
-    page.get_by_role("menuitem", name="Run", exact=True).click()
-    page.get_by_text("Run All Cells", exact=True).click()
+    for _ in range(3):  # a click that comes before the kernel is connected is lost
+        page.get_by_role("menuitem", name="Run", exact=True).click()
+        page.get_by_text("Run All Cells", exact=True).click()
+        page.wait_for_timeout(3_000)
+        if (
+            page.locator(".jp-CodeCell .jp-InputPrompt")
+            .filter(has_text=re.compile(r"\[[\d*]+\]"))
+            .count()
+        ):
+            break
     page.wait_for_function(
         """() => {
           const cells = [...document.querySelectorAll('.jp-CodeCell')];

@@ -77,4 +77,7 @@ def test_handing_in_without_an_instructor_says_what_is_missing(work, tmp_path, m
     monkeypatch.setenv("DWCP_EXCHANGE", str(tmp_path / "exchange"))
     done = course("submit", "ops-1", work=work)
     assert done.returncode == 2
-    assert "Has an instructor released it" in done.stderr and "nbgrader submit failed" not in done.stderr
+    assert (
+        "Has an instructor released it" in done.stderr
+        and "nbgrader submit failed" not in done.stderr
+    )

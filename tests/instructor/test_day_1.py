@@ -11,7 +11,7 @@ import pytest
 
 from autograder import pipeline
 from tests.autograder.classroom import REPOSITORY, Classroom, quick_course_in
-from tests.browser.conftest import Server, chromium, free_port, page, picture  # noqa: F401
+from tests.browsing import Server, free_port
 
 DAY = "ops-1"
 FIRST = "1-architecture"
@@ -147,7 +147,7 @@ def test_no_page_shows_a_line_of_a_hidden_test(day):
         assert not [line for line in long_lines if " ".join(line.split()) in shown]
 
 
-def test_the_formgrader_shows_the_scores(day, page, picture):  # noqa: F811
+def test_the_formgrader_shows_the_scores(day, page, picture):
     room, _ = day
     port = free_port()
     command = [
