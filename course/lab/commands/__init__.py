@@ -1,0 +1,30 @@
+"""Every verb of the operator, once: plain arguments in, plain result out.
+
+The verbs and their arguments are those of `dwcp-cli`, so what is learned here is typed the same
+way on a real cluster; verbs of the groups host, server and clock stand for what one does on the
+machines themselves. Wrong arguments change nothing and are answered with a code of the API.
+
+Reading order: registry (how a verb is found and refuses), machines, nodes, network, vms; health
+and lookups are what they share, setup what a scenario begins with.
+"""
+
+from course.lab.commands import machines, network, nodes, vms
+from course.lab.commands.lookups import sync_lag_s
+from course.lab.commands.registry import VERBS, CommandError, groups, lookup, run, words
+from course.lab.commands.setup import deploy, prepare
+
+__all__ = [
+    "VERBS",
+    "CommandError",
+    "deploy",
+    "groups",
+    "lookup",
+    "machines",
+    "network",
+    "nodes",
+    "prepare",
+    "run",
+    "sync_lag_s",
+    "vms",
+    "words",
+]
