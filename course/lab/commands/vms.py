@@ -63,9 +63,7 @@ def migration_start(world: World, vm: str, target: str | None = None) -> Result:
     able = [name for name in candidates(world, wanted) if name != source.name]
     chosen = target or (able or [""])[0]
     if host_named(world, chosen).name not in able:
-        raise CommandError(
-            "HOST_INCOMPATIBLE", f"{chosen} may not take {vm}", candidates=able
-        )
+        raise CommandError("HOST_INCOMPATIBLE", f"{chosen} may not take {vm}", candidates=able)
     migration = migrations.Migration(
         f"mig-{len(world.migrations) + 1}-{vm}", vm, source.name, chosen,
         world.path(source.name, chosen), round(guest.memory_gb * GIB), world.now,
