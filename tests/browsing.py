@@ -80,6 +80,9 @@ def page(chromium):
     context = chromium.new_context(viewport={"width": 1280, "height": 900})
     window = context.new_page()
     window.set_default_timeout(30_000)
+    # A slow machine makes JupyterLab ask, after 12 s, whether to go on waiting. We do.
+    patience = window.get_by_role("button", name="Keep Waiting")
+    window.add_locator_handler(patience, lambda button: button.click())
     yield window
     context.close()
 

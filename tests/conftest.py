@@ -12,10 +12,8 @@ __all__ = ["chromium", "page", "picture"]
 TOGETHER = {"autograder", "browser", "instructor", "source"}
 
 
-@pytest.hookimpl(tryfirst=True)  # before pytest-xdist reads the marks
-def pytest_collection_modifyitems(items):
-    """Give each of those rooms to one worker of `pytest -n`."""
-    for item in items:
-        room = Path(item.path).parent.name
-        if room in TOGETHER:
-            item.add_marker(pytest.mark.xdist_group(room))
+def pytest_itemcollected(item):
+    """Give each of those rooms to one worker of `pytest -n`, as pytest-xdist reads the marks."""
+    room = Path(item.path).parent.name
+    if room in TOGETHER:
+        item.add_marker(pytest.mark.xdist_group(room))
