@@ -39,7 +39,7 @@ browser:
 
 .PHONY: test
 test: setup browser lint  ## prove everything: checks, tests, every notebook, a real browser
-	@$(BIN)/python -m pytest -n 2 --dist loadgroup --durations=15
+	@$(BIN)/python -m pytest -n 2 --durations=15
 
 .PHONY: notebooks
 notebooks: setup  ## execute every notebook with papermill, and say how long each took

@@ -1,8 +1,6 @@
-"""What all tests share: which of them must run one after the other, in one process."""
+"""What all tests share: the browser, and which of them run one after the other in one process."""
 
-from pathlib import Path
-
-import pytest
+from xdist.scheduler import LoadScopeScheduling
 
 from tests.browsing import chromium, page, picture
 
@@ -12,8 +10,18 @@ __all__ = ["chromium", "page", "picture"]
 TOGETHER = {"autograder", "browser", "instructor", "source"}
 
 
-def pytest_itemcollected(item):
-    """Give each of those rooms to one worker of `pytest -n`, as pytest-xdist reads the marks."""
-    room = Path(item.path).parent.name
-    if room in TOGETHER:
-        item.add_marker(pytest.mark.xdist_group(room))
+class ByRoom(LoadScopeScheduling):
+    """A room of `TOGETHER` goes to one worker as a whole, any other file by itself."""
+
+    def _split_scope(self, nodeid):
+        room = nodeid.split("/")[1]
+        return room if room in TOGETHER else nodeid.split("::")[0]
+
+
+def pytest_xdist_make_scheduler(config, log):
+    """What `pytest -n 2` deals out, and how.
+
+    pytest-xdist's own groups (--dist loadgroup) are lost on pytest 9, which keeps node ids as
+    they were.
+    """
+    return ByRoom(config, log)
