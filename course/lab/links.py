@@ -1,8 +1,8 @@
 """The modelled wire: what a path between two hosts is like, and how fast a transfer goes on it.
 
 A coarse model, held against three measurements on a real emulated path (RTT 100 ms, 0.5 % random
-loss, 100 Mbps, kernel TCP): CUBIC 16.1 and 30.9 Mbps with 4 and 8 streams, the model 16.3 and
-32.6; BBR 77 Mbps with one, the model 77. One single CUBIC stream measured 7.6, the model says 4.1.
+loss, 100 Mbps, kernel TCP): CUBIC 16.1 and 30.9 Mbps with 4 and 8 streams, the model 16.1 and
+32.2; BBR 77 Mbps with one, the model 77. One single CUBIC stream measured 7.6, the model says 4.0.
 """
 
 from dataclasses import dataclass
