@@ -33,12 +33,12 @@ setup: $(STAMP)  ## set up .venv, and nothing else
 learn: setup  ## open the course in JupyterLab, on your own copy of the notebooks
 	@$(BIN)/course start
 
-.PHONY: browser
-browser:
-	@tests/install-browser
+.PHONY: packages
+packages:
+	@tests/install-packages
 
 .PHONY: test
-test: setup browser lint  ## prove everything: checks, tests, every notebook, a real browser
+test: setup packages lint  ## prove everything: checks, tests, every notebook, a real browser
 	@$(BIN)/python -m pytest -n 2 --durations=15
 
 .PHONY: notebooks

@@ -58,9 +58,11 @@ c.Exchange.assignment_dir = os.environ.get("DWCP_WORK", str(root / "work"))
 
 # The release is made from the source each time; there is nothing in it to keep.
 c.GenerateAssignment.force = True
-# As nbgrader's own list, after one of ours: learners do not get the cells that guard the prose.
+# As nbgrader's own list, after two of ours: learners do not get the cells that guard the prose,
+# and nobody gets a test that could not be run.
 c.GenerateAssignment.preprocessors = [
     "autograder.docasserts.DropDocAsserts",
+    "autograder.fit.RequirePlain",
     "nbgrader.preprocessors.IncludeHeaderFooter",
     "nbgrader.preprocessors.InstantiateTests",
     "nbgrader.preprocessors.LockCells",
@@ -81,10 +83,9 @@ c.ClearSolutions.code_stub = {
 c.ClearSolutions.text_stub = "YOUR ANSWER HERE"
 
 # Seconds a cell may run before it is interrupted; the cells after it still run.
-c.Execute.timeout = 30
-c.Execute.interrupt_on_timeout = True
-c.Execute.shutdown_kernel = "immediate"
-c.Execute.extra_arguments = ["--log-level=ERROR", "--HistoryManager.hist_file=:memory:"]
+c.Examine.timeout = 30
+# What stands around the code of a submission: "bubblewrap", or "none" for work of one's own.
+c.Examine.sandbox = "bubblewrap"
 
 # A submission is read by us, never trusted; Examine stands where nbgrader's Execute stood.
 c.Autograde.exporter_class = "autograder.preprocessor.SubmissionExporter"

@@ -66,6 +66,11 @@ class CourseRoot:
         coursedir.ignore = [*coursedir.ignore, *ignore]
         return coursedir
 
+    @property
+    def sandboxed(self) -> bool:
+        """Whether other people's code is run behind walls."""
+        return bool(self.config.Examine.get("sandbox", "bubblewrap") != "none")
+
     def gradebook(self) -> Gradebook:
         """The open gradebook; use it in a `with`."""
         coursedir = Folders(config=self.config)
@@ -135,11 +140,15 @@ def moved(course: CourseRoot, path: Path) -> CourseRoot:
 def scratch_course(
     course: CourseRoot, assignment: str, notebooks: Iterable[str] | None = None
 ) -> Iterator[CourseRoot]:
-    """A temporary course with one assignment, or with only some `notebooks` of it."""
+    """A temporary course with one assignment, or with only some `notebooks` of it.
+
+    It is for work of one's own, so there is no sandbox in it.
+    """
     source = course.folder("source", assignment)
     wanted = set(course.notebooks(assignment) if notebooks is None else notebooks)
     with tempfile.TemporaryDirectory(prefix="autograder-") as folder:
         copy = moved(course, Path(folder).resolve())
+        copy.config.Examine.sandbox = "none"
         target = copy.folder("source", assignment)
         shutil.copytree(source, target, ignore=shutil.ignore_patterns(".*", "__pycache__"))
         for unwanted in (p for p in target.glob("*.ipynb") if p.stem not in wanted):

@@ -33,3 +33,7 @@ class GraderFailed(AutograderError):
     def __init__(self, message: str, log: str = "") -> None:
         super().__init__(message)
         self.log = log
+
+
+class SandboxMissing(GraderFailed):
+    """This machine cannot build the sandbox, so nobody else's code is run on it."""

@@ -24,8 +24,11 @@ from nbgrader.exchange import ExchangeFactory
 from nbgrader.utils import capture_log
 
 from autograder.courseroot import CourseRoot
-from autograder.errors import GraderFailed, UsageError
+from autograder.errors import CourseError, GraderFailed, UsageError
 from autograder.feedback import about
+from autograder.fit import refused
+from autograder.pool import Pool
+from autograder.preprocessor import files_of, modules_in
 from autograder.scores import require_generated, scores, total
 
 EXCHANGE_FILES = {"timestamp.txt", "submission_secret.txt"}  # nbgrader's own, in a submission
@@ -76,11 +79,30 @@ def generate(course: CourseRoot, assignment: str) -> None:
 
 
 def release(course: CourseRoot, assignment: str) -> None:
-    """Generate, then copy the release to the exchange for students to fetch."""
+    """Generate, then copy the release to the exchange for students to fetch.
+
+    Raises CourseError if a test meets something in the reference solution that cannot cross.
+    """
+    course.require(assignment)
+    require_runnable(course, assignment)
     generate(course, assignment)
     step = _exchange(course, assignment, "ReleaseAssignment")
     step.force = True
     _run(step, f"{assignment} could not be released")
+
+
+def require_runnable(course: CourseRoot, assignment: str) -> None:
+    """Examine the reference solutions; raise CourseError for tests that need more than data."""
+    source = course.folder("source", assignment)
+    files = files_of(source, course.files(assignment))
+    with Pool(modules_in(source), sandboxed=False) as pool:
+        found = [
+            f"{path.stem}, {cell}: {why}"
+            for path in sorted(source.glob("*.ipynb"))
+            for cell, why in refused(path, pool, files)
+        ]
+    if found:
+        raise CourseError("These tests cannot be run by the examiner:\n" + "\n".join(found))
 
 
 def collect(course: CourseRoot, assignment: str) -> list[str]:
@@ -105,9 +127,11 @@ def grade(
     """
     require_generated(course, assignment)
     graded = []
-    for student in chosen(course, assignment, students):
-        graded.append(_grade_one(course, assignment, student))
-        progress(student)
+    todo = chosen(course, assignment, students)
+    with Pool(modules_in(course.folder("source", assignment)), course.sandboxed) as pool:
+        for student in todo:
+            graded.append(_grade_one(course, assignment, student, pool))
+            progress(student)
     return graded
 
 
@@ -123,12 +147,13 @@ def chosen(course: CourseRoot, assignment: str, students: Iterable[str]) -> list
     return sorted(set(students)) or submitted
 
 
-def _grade_one(course: CourseRoot, assignment: str, student: str) -> Graded:
+def _grade_one(course: CourseRoot, assignment: str, student: str, pool: Pool) -> Graded:
     coursedir = course.coursedir(
         assignment, glob.escape(student), ignore=_strange_names(course, assignment, student)
     )
     marking = Marking(coursedir=coursedir, config=course.config)
     marking.force = True
+    marking.pool = pool
     try:
         _run(marking, f"The grader stopped at {student}'s submission")
     except GraderFailed as failed:

@@ -5,43 +5,33 @@ both, so that `nbgrader autograde`, the formgrader's button and `autograder grad
 
     sanitise   SubmissionExporter reads the file, or makes a stand-in for one it must refuse;
                Admit gives the cells their roles; nbgrader overwrites what is locked
-    autograde  Examine runs the cells; nbgrader reads the scores off the outputs
+    autograde  Examine has the cells run; nbgrader reads the scores off the outputs
 
-Only Examine executes anything. Read next: feedback.py.
+Nothing of a submission is executed in this process. Read next: script.py.
 """
 
 from __future__ import annotations
 
 import os
-import shutil
-import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
+import weakref
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from nbclient.exceptions import CellTimeoutError, DeadKernelError
 from nbconvert.exporters import NotebookExporter
 from nbformat import NotebookNode, v4
 from nbgrader.api import Gradebook
-from nbgrader.preprocessors import Execute, NbGraderPreprocessor
+from nbgrader.preprocessors import NbGraderPreprocessor
 from nbgrader.utils import find_all_files, is_grade
-from traitlets import Integer
+from traitlets import Bool, Enum, Float, Integer
 
 from autograder.errors import Refused
+from autograder.examiner import NOT_RUN
+from autograder.fence import Limits
+from autograder.pool import GIVEN_UP, Pool
+from autograder.record import record
+from autograder.script import Given, given, put, script
 from autograder.submission import admit, plan_of, read_notebook
-
-NOT_RUN = "NotRun"  # the error name of a cell that the grader did not run; its value says why
-ENDED = (
-    "This cell ended the Python process (a call of exit, a crash, or too much memory), so it was "
-    "left out and the rest of the notebook was run again without it."
-)
-STUCK = (
-    "This cell ran for longer than {timeout} s and could not be interrupted, so it was left out "
-    "and the rest of the notebook was run again without it."
-)
-GIVEN_UP = "This cell was not run: too many cells before it had ended the Python process."
-FLOOD = "\n... the rest of this cell's output was left out ...\n"
 
 
 class SubmissionExporter(NotebookExporter):
@@ -107,110 +97,95 @@ class Admit(NbGraderPreprocessor):
         return nb, resources
 
 
-class Examine(Execute):
-    """Runs a notebook's cells in a kernel, in a folder that holds the assignment's files only.
+class Examine(NbGraderPreprocessor):
+    """Has a notebook examined (pool.py), and puts into it what each cell said.
 
-    A cell that loops is interrupted. A cell that kills the kernel, or that cannot be
-    interrupted, is left out and the others are run again, so that it costs only itself.
+    nbgrader's own Execute stood here, and ran the tests in the student's process.
     """
 
-    output_limit = Integer(
-        1_000_000, help="Characters of output kept for one cell; the rest is dropped."
+    timeout = Float(30, help="Seconds a cell may run.").tag(config=True)
+    sandbox = Enum(
+        ["bubblewrap", "none"],
+        "bubblewrap",
+        help="What stands around the author's code. `none` is for work of one's own alone.",
     ).tag(config=True)
-    max_restarts = Integer(
-        4, help="How often a notebook is run again after a cell ended its kernel."
+    restarts = Integer(
+        4, help="How often a notebook is run again after a cell ended its process."
+    ).tag(config=True)
+    memory_gb = Float(1.5, help="Memory of all of a notebook's processes together.").tag(
+        config=True
+    )
+
+    everything = Bool(
+        False, help="Also run the course's own cells that no exercise depends on."
     ).tag(config=True)
 
-    def preprocess(self, nb, resources, km=None):  # type: ignore[no-untyped-def]
+    def preprocess(self, nb, resources):  # type: ignore[no-untyped-def]
         """Run nb in place. Outputs hold what each cell said, notices what was left out."""
-        self._left_out: dict[int, str] = {}
-        about = nb.metadata.get("autograder", {"notices": []})
-        with only_the_assignment(resources) as here:
-            while not self._ran_to_the_end(nb, here):
-                pass
-        for index, why in sorted(self._left_out.items()):
-            if why != GIVEN_UP:
-                about["notices"].append(f"Cell {index + 1}: {why}")
-        nb.metadata["autograder"] = about
-        _let_warnings_pass(nb)
+        about = resources["nbgrader"]
+        source = source_folder(self.parent.parent, about["assignment"])
+        known = given(source / f"{about['notebook']}.ipynb")
+        steps = script(nb, Given() if self.everything else known)
+        if any(step and not _put_back(cell) for cell, step in zip(nb.cells, steps, strict=True)):
+            files = files_of(Path(resources["metadata"]["path"]), about["files"])
+            outputs = self._pool(source).examine(
+                [step for step in steps if step], files, self.timeout, self.restarts
+            )
+        else:  # a stand-in: nothing of the student's to run
+            outputs = [[] for step in steps if step]
+        put(nb, steps, outputs)
+        finish(nb)
+        record(about, self.sandbox)
         return nb, resources
 
-    def _ran_to_the_end(self, nb: NotebookNode, resources: dict[str, Any]) -> bool:
-        """One attempt in a new kernel; on False one more cell is left out of the next."""
-        if all(map(_put_back, nb.cells)):  # a stand-in: nothing of the student's to run
-            nb.cells = [self.preprocess_cell(c, resources, i)[0] for i, c in enumerate(nb.cells)]
-            return True
-        try:
-            super().preprocess(nb, resources)
-        except DeadKernelError:
-            self._leave_out(self._at, ENDED)
-        except CellTimeoutError:
-            self._leave_out(self._at, STUCK.format(timeout=self.timeout))
-        else:
-            return True
-        if len(self._left_out) == self.max_restarts:
-            for index in range(self._at + 1, len(nb.cells)):
-                self._leave_out(index, GIVEN_UP)
-        return False
+    def _pool(self, source: Path) -> Pool:
+        """The pool of this run of nbgrader, started at its first notebook."""
+        converter: Any = self.parent.parent
+        if getattr(converter, "pool", None) is None:
+            limits = Limits(memory=int(self.memory_gb * 1e9))
+            converter.pool = Pool(modules_in(source), self.sandbox != "none", limits)
+            weakref.finalize(converter, converter.pool.close)
+        return converter.pool
 
-    def _leave_out(self, index: int, why: str) -> None:
-        self._left_out.setdefault(index, why)
 
-    def preprocess_cell(self, cell, resources, index):  # type: ignore[no-untyped-def]
-        """Run one cell, unless it was put back by us or left out of this attempt."""
-        self._at, self._said = index, 0
-        why = _put_back(cell) or self._left_out.get(index)
-        if why and cell.cell_type == "code":
+def source_folder(converter: Any, assignment: str) -> Path:
+    """Where the instructor's notebooks of the assignment are."""
+    coursedir = converter.coursedir
+    return Path(coursedir.format_path(coursedir.source_directory, ".", assignment))
+
+
+def modules_in(source: Path) -> set[str]:
+    """Every module that an assignment's notebooks import."""
+    notebooks = source.glob("*.ipynb")
+    return set().union(*(given(notebook).modules for notebook in notebooks))
+
+
+def files_of(folder: Path, names: Iterable[str]) -> dict[str, bytes]:
+    """The assignment's files, and no others: a json.py of the student's is not there to import."""
+    paths = {name: folder / name for name in names}
+    return {
+        name: path.read_bytes()
+        for name, path in paths.items()
+        if path.is_file() and not path.is_symlink()
+    }
+
+
+def finish(nb: NotebookNode) -> None:
+    """Say why cells were not run, and see to it that only a raised error costs points."""
+    notices = nb.metadata.setdefault("autograder", {}).setdefault("notices", [])
+    for number, cell in enumerate(nb.cells, start=1):
+        if cell.cell_type != "code":
+            continue
+        if why := _put_back(cell):
             cell.outputs = [v4.new_output("error", ename=NOT_RUN, evalue=why, traceback=[why])]
-            return cell, resources
-        return super().preprocess_cell(cell, resources, index)
-
-    def on_cell_executed(self, **kwargs: Any) -> None:
-        """Notice a kernel that is about to leave while the cell that told it to is known."""
-        super().on_cell_executed(**kwargs)
-        payload = kwargs["execute_reply"]["content"].get("payload", [])
-        if any(item.get("source") == "ask_exit" for item in payload):
-            raise DeadKernelError("exit() was called")
-
-    def process_message(self, msg, cell, cell_index):  # type: ignore[no-untyped-def]
-        """Keep what the kernel says, up to the limit."""
-        if msg["msg_type"] not in ("stream", "display_data", "execute_result"):
-            return super().process_message(msg, cell, cell_index)
-        content = msg["content"]
-        size = len(content.get("text", "")) + len(str(content.get("data", "")))
-        before, self._said = self._said, self._said + size
-        if self._said <= self.output_limit:
-            return super().process_message(msg, cell, cell_index)
-        if before <= self.output_limit:
-            cell.outputs.append(v4.new_output("stream", name="stdout", text=FLOOD))
-        return None
+        for output in cell.outputs:
+            left_out = output.output_type == "error" and output.ename == NOT_RUN
+            if left_out and not why and output.evalue != GIVEN_UP:
+                notices.append(f"Cell {number}: {output.evalue}")
+            if is_grade(cell) and output.output_type == "stream":
+                output.name = "stdout"  # nbgrader would fail a test for a warning on stderr
 
 
 def _put_back(cell: NotebookNode) -> str | None:
     """Why this cell is ours and not the student's, if it is."""
     return cell.metadata.get("autograder", {}).get("not_run")
-
-
-def _let_warnings_pass(nb: NotebookNode) -> None:
-    """A test fails by raising. nbgrader would also fail one for a warning on stderr."""
-    for cell in nb.cells:
-        if is_grade(cell) and cell.cell_type == "code":
-            for output in cell.outputs:
-                if output.output_type == "stream":
-                    output.name = "stdout"
-
-
-@contextmanager
-def only_the_assignment(resources: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    """The resources, moved to a temporary folder with the assignment's files and no others.
-
-    A file that the student put beside the notebooks, such as a json.py, is not there to import.
-    """
-    folder = Path(resources["metadata"]["path"])
-    with tempfile.TemporaryDirectory(prefix="autograder-run-") as scratch:
-        for name in resources["nbgrader"]["files"]:
-            target = Path(scratch) / name
-            if (folder / name).is_file():
-                target.parent.mkdir(parents=True, exist_ok=True)
-                shutil.copyfile(folder / name, target)
-        yield {**resources, "metadata": {**resources["metadata"], "path": scratch}}

@@ -26,13 +26,15 @@ from nbgrader.utils import is_grade, is_solution
 from autograder.courseroot import CourseRoot, scratch_course
 from autograder.errors import CourseError
 from autograder.feedback import messages, named
+from autograder.fit import unfit
 from autograder.mistakes import FEWEST, FILE, Mistake, load_mistakes
 from autograder.pipeline import generate, grade
 from autograder.scores import Score, scores
 from autograder.submission import exercise_of
 from autograder.trials import Exercise, exercises, judge
 
-REFERENCE, UNTOUCHED = "reference", "untouched"
+REFERENCE, EVERY_CELL, UNTOUCHED = "reference", "every cell", "untouched"
+STUDENTS = {REFERENCE: "source", EVERY_CELL: "source", UNTOUCHED: "release"}
 
 Tell = Callable[[str], None]  # called with what is being proved, as it starts
 
@@ -71,7 +73,7 @@ def verify(course: CourseRoot, assignment: str, tell: Tell = lambda doing: None)
 
 
 def malformed(name: str, nb: NotebookNode) -> Iterator[Finding]:
-    """Exercises that lack a cell, and assertions of a graded cell that say nothing."""
+    """Exercises that lack a cell, tests that cannot be run, and assertions that say nothing."""
     cells = named(nb)
     for test in (cell for cell in nb.cells if is_grade(cell) and not is_solution(cell)):
         grade_id = test.metadata.nbgrader.grade_id
@@ -84,6 +86,7 @@ def malformed(name: str, nb: NotebookNode) -> Iterator[Finding]:
             yield Finding(f"{name}, {exercise}", f"there is no check cell {exercise}-check.")
         if mute := mute_asserts(test.source):
             yield Finding(f"{name}, {grade_id}", f"an assert without a message: {mute[0]}")
+    yield from (Finding(f"{name}, {cell}", why) for cell, why in unfit(nb))
 
 
 def mute_asserts(source: str) -> list[str]:
@@ -107,12 +110,16 @@ def stale(made: Path, kept: Path) -> Iterator[Finding]:
 
 
 def graded_right(scratch: CourseRoot, assignment: str, tell: Tell) -> Iterator[Finding]:
-    """Hand in the source and the release, and see what each earns."""
-    for student, step in ((REFERENCE, "source"), (UNTOUCHED, "release")):
+    """Hand in the source and the release, and see what each earns.
+
+    The source goes twice: as submissions are graded, and with every cell run.
+    """
+    for student, step in STUDENTS.items():
         desk = scratch.folder("submitted", assignment, student)
         shutil.copytree(scratch.folder(step, assignment), desk)
-    for student in (REFERENCE, UNTOUCHED):
+    for student in STUDENTS:
         tell(student)
+        scratch.config.Examine.everything = student == EVERY_CELL
         for graded in grade(scratch, assignment, [student]):
             texts = [*graded.notices, *([graded.failure] if graded.failure else [])]
             yield from (Finding(f"{assignment}, {student}", text) for text in texts)
@@ -124,16 +131,17 @@ def graded_right(scratch: CourseRoot, assignment: str, tell: Tell) -> Iterator[F
 def misjudged(row: Score) -> Iterator[Finding]:
     """A reference solution that does not earn all, or an untouched exercise that earns some."""
     where = f"{row.notebook}, {row.exercise}"
-    if row.student == REFERENCE and row.score != row.max_score:
+    if row.student in (REFERENCE, EVERY_CELL) and row.score != row.max_score:
         points = f"{row.score:g} of {row.max_score:g} points"
-        yield Finding(where, f"the reference solution earns {points}.")
+        how = " with every cell run" if row.student == EVERY_CELL else ""
+        yield Finding(where, f"the reference solution earns {points}{how}.")
     if row.student == UNTOUCHED and row.score != 0:
         yield Finding(where, f"the untouched notebook earns {row.score:g} points.")
 
 
 def failing_cells(scratch: CourseRoot, assignment: str) -> Iterator[Finding]:
     """Cells that raise though every solution is in, unless they are tagged raises-exception."""
-    for path in sorted(scratch.folder("autograded", assignment, REFERENCE).glob("*.ipynb")):
+    for path in sorted(scratch.folder("autograded", assignment, EVERY_CELL).glob("*.ipynb")):
         source = nbformat.read(scratch.folder("source", assignment) / path.name, 4)
         run = nbformat.read(path, 4)
         told = messages(run)

@@ -57,7 +57,7 @@ def chromium():
     from playwright.sync_api import sync_playwright
 
     if CHROMIUM is None:
-        assert not os.environ.get("CI"), "CI must have Chromium: see tests/install-browser"
+        assert not os.environ.get("CI"), "CI must have Chromium: see tests/install-packages"
         pytest.skip("no Chromium on this machine; install the package `chromium`")
     quiet = [
         "--disable-gpu",

@@ -52,8 +52,7 @@ class GradedClass:
 def graded(tmp_path_factory: pytest.TempPathFactory) -> GradedClass:
     """The one run that most tests look at."""
     course = quick_course_in(tmp_path_factory.mktemp("class") / "course")
-    course.config.Execute.timeout = 2
-    course.config.Execute.iopub_timeout = 1
+    course.config.Examine.timeout = 2
     room = Classroom(course, "numbers")
     room.generate()
     for student, variation in STUDENTS.items():

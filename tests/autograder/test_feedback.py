@@ -123,7 +123,7 @@ def test_secret_lines_are_withheld_from_every_kind_of_output() -> None:
     assert "x [withheld]" in cell.outputs[0].text
 
 
-def test_a_cell_that_prints_what_the_kernel_ran_finds_it_withheld(graded: GradedClass) -> None:
+def test_a_cell_that_prints_what_ran_before_it_finds_no_test(graded: GradedClass) -> None:
     page = graded.room.page("prints-the-history", "1-mean")
     assert "'import math'" in page
-    assert "[withheld]" in page
+    assert "isclose(" not in page

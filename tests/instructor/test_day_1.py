@@ -66,7 +66,7 @@ def day(tmp_path_factory):
             patch.setenv(name, str(tmp_path_factory.mktemp(name.lower())))
         folder = tmp_path_factory.mktemp("day-1") / "course"
         room = Classroom(quick_course_in(folder, REPOSITORY / "source"), DAY)
-        room.course.config.Execute.timeout = 20
+        room.course.config.Examine.timeout = 20
         room.generate()
         for student in STUDENTS:
             room.hand_in(student.__name__.replace("_", "-"), student)

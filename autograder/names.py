@@ -1,0 +1,256 @@
+"""Which names a cell binds and uses, read off its text.
+
+Two questions are answered from it, both when a notebook is about to be graded (script.py):
+which names of a locked cell must be fetched from the candidate, and which of the course's own
+cells an author's code can notice, so that the others need not be run again.
+
+A cell that cannot be parsed binds and uses nothing: it will not run either.
+"""
+
+from __future__ import annotations
+
+import ast
+import builtins
+import symtable
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+
+from IPython.core.inputtransformer2 import TransformerManager
+
+IPYTHON = frozenset({"get_ipython", "display", "exit", "quit", "In", "Out", "_", "__", "___"})
+KNOWN = frozenset(dir(builtins)) | IPYTHON | {"__name__", "__builtins__", "__file__"}
+# With these, a cell can reach any name without naming it.
+REACHES_ALL = frozenset({"exec", "eval", "globals", "locals", "vars", "compile", "__import__",
+                         "get_ipython", "In", "Out", "_", "__", "___", "_ih", "_oh"})  # fmt: skip
+WRITES_FILES = frozenset({"write_text", "write_bytes", "to_csv", "to_json", "to_parquet", "mkdir",
+                          "savefig", "save", "savez", "unlink", "chdir"})  # fmt: skip
+OWN_PACKAGES = ("course", "IPython")  # calling what they export changes nothing behind one's back
+
+
+@dataclass(frozen=True)
+class Names:
+    """What one cell does with names at the level of the notebook."""
+
+    binds: frozenset[str] = frozenset()
+    stable: frozenset[str] = frozenset()  # of `binds`: by import, def or class alone
+    uses: frozenset[str] = frozenset()
+    reads: frozenset[str] = frozenset()  # of `uses`: may be read before the cell itself binds it
+    reaches_all: bool = False  # may use any name
+    acts_behind: bool = False  # may change a module, the file system or a setting
+
+
+@lru_cache(maxsize=4096)
+def names_of(source: str) -> Names:
+    """The names of a cell's source, magics included."""
+    try:
+        text = TransformerManager().transform_cell(source)
+        tree, table = ast.parse(text), symtable.symtable(text, "cell", "exec")
+    except (SyntaxError, ValueError, RecursionError):
+        return Names()
+    binds, uses = _globals(table)
+    stable = _defined(tree) - _assigned(tree)
+    imported = _imported(tree)
+    return Names(
+        frozenset(binds),
+        frozenset(stable & binds),
+        frozenset(uses),
+        frozenset(_nested(table) | _read_first(tree.body, set())),
+        bool(uses & REACHES_ALL),
+        "get_ipython" in uses or "open" in uses or any(_acts_behind(n, stable, imported)
+                                                       for n in ast.walk(tree)),
+    )  # fmt: skip
+
+
+def _globals(table: symtable.SymbolTable) -> tuple[set[str], set[str]]:
+    """(bound, used) at module level, from this scope and all within it."""
+    binds, uses = set(), set()
+    top = table.get_type() == "module"
+    for symbol in table.get_symbols():
+        name = symbol.get_name()
+        bound = symbol.is_assigned() or symbol.is_imported() or symbol.is_namespace()
+        if bound and (top or symbol.is_declared_global()):
+            binds.add(name)
+        if symbol.is_referenced() and (top or symbol.is_global()):
+            uses.add(name)
+    for child in table.get_children():
+        inner_binds, inner_uses = _globals(child)
+        binds |= inner_binds
+        uses |= inner_uses
+    return binds, uses
+
+
+def _nested(table: symtable.SymbolTable) -> set[str]:
+    """The notebook's names that functions use: at a time that the text does not tell."""
+    return set().union(*(_globals(child)[1] for child in table.get_children()))
+
+
+def _read_first(body: Iterable[ast.stmt], bound: set[str]) -> set[str]:
+    """Names that these statements may read before they bind them; adds to `bound` what they do."""
+    read: set[str] = set()
+    for statement in body:
+        parts: list[Sequence[ast.stmt]] = [
+            getattr(statement, field, []) for field in ("body", "orelse", "finalbody")
+        ]
+        parts += [handler.body for handler in getattr(statement, "handlers", [])]
+        parts += [case.body for case in getattr(statement, "cases", [])]
+        inside = {id(node) for part in parts for inner in part for node in ast.walk(inner)}
+        head = [node for node in ast.walk(statement) if id(node) not in inside]
+        loads = {n.id for n in head if isinstance(n, ast.Name) and _loads(n)}
+        stores = {n.id for n in head if isinstance(n, ast.Name) and not _loads(n)}
+        if isinstance(statement, ast.AugAssign | ast.Delete):
+            loads |= stores
+        read |= loads - bound
+        if isinstance(statement, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+            stores, parts = stores | {statement.name}, []
+        if isinstance(statement, ast.Import | ast.ImportFrom):
+            stores |= {a.asname or a.name.partition(".")[0] for a in statement.names}
+        bound |= stores
+        for part in parts:  # perhaps not run: what it binds is not bound for certain
+            read |= _read_first(part, set(bound))
+    return read
+
+
+def _defined(tree: ast.Module) -> set[str]:
+    """Names bound at the top by import, def or class."""
+    kinds = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
+    names = {node.name for node in tree.body if isinstance(node, kinds)}
+    return names | set(_imported(tree))
+
+
+def _imported(tree: ast.Module) -> dict[str, str]:
+    """Name -> the package that it comes from."""
+    found = {}
+    for node in tree.body:
+        if isinstance(node, ast.Import):
+            for alias in node.names:
+                top = alias.name.partition(".")[0]
+                found[alias.asname or top] = top
+        elif isinstance(node, ast.ImportFrom):
+            for alias in node.names:
+                found[alias.asname or alias.name] = (node.module or "").partition(".")[0]
+    return found
+
+
+def modules_of(source: str) -> set[str]:
+    """The modules that a cell imports, anywhere in it."""
+    try:
+        tree = ast.parse(TransformerManager().transform_cell(source))
+    except (SyntaxError, ValueError, RecursionError):
+        return set()
+    found = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            found.add(node.module)
+    return found
+
+
+def _assigned(tree: ast.Module) -> set[str]:
+    """Names bound in any other way, anywhere."""
+    return {n.id for n in ast.walk(tree) if isinstance(n, ast.Name) and not _loads(n)}
+
+
+def _loads(node: ast.expr) -> bool:
+    return isinstance(getattr(node, "ctx", None), ast.Load)
+
+
+def _root(node: ast.AST) -> str | None:
+    """`np` of `np.random.state[0]`."""
+    while isinstance(node, ast.Attribute | ast.Subscript | ast.Call):
+        node = node.func if isinstance(node, ast.Call) else node.value
+    return node.id if isinstance(node, ast.Name) else None
+
+
+def _acts_behind(node: ast.AST, stable: set[str], imported: dict[str, str]) -> bool:
+    """Whether the node may change something that is not named in the notebook."""
+    if isinstance(node, ast.Attribute | ast.Subscript) and not _loads(node):
+        return _root(node) in stable  # np.pi = 3
+    if isinstance(node, ast.Expr) and isinstance(node.value, ast.Call):
+        root = _root(node.value)
+        return root in imported and imported[root] not in OWN_PACKAGES  # np.random.seed(1)
+    return isinstance(node, ast.Attribute) and node.attr in WRITES_FILES
+
+
+def to_fetch(locked: Sequence[str]) -> list[list[str]]:
+    """For each locked cell, in order: the names it reads that no locked cell has defined."""
+    defined: set[str] = set(KNOWN)
+    wanted = []
+    for source in locked:
+        names = names_of(source)
+        defined |= names.binds
+        wanted.append(sorted(names.uses - defined))
+    return wanted
+
+
+@dataclass(frozen=True)
+class Part:
+    """A cell that the candidate may have to run.
+
+    kind is "own", the author's; "given", the course's; or "locked", the course's and run by the
+    examiner, whose calls reach the candidate in any case.
+    """
+
+    source: str
+    kind: str
+
+
+def needed(cells: Sequence[Part], wanted: Iterable[str]) -> set[int]:
+    """The cells that must run for the author's own to do what they did, and for `wanted` to be.
+
+    An author's cell always runs. Another one runs if it binds a name that a running cell may read,
+    or (unless locked) if it touches one, directly or through a function that it calls, or if it
+    may act behind the names. What remains shows something and leaves nothing: no cell that runs
+    can tell whether it did.
+    """
+    names = [names_of(cell.source) for cell in cells]
+    if any(cell.kind == "own" and n.reaches_all for cell, n in zip(cells, names, strict=True)):
+        return set(range(len(cells)))
+    stable = _stable(cells, names)
+    behind = {name: n.uses for n in names for name in n.stable & stable}
+    touched = [_through(n, stable, behind) for n in names]
+    reach = [
+        n.binds if cell.kind == "locked" else n.binds | touch
+        for cell, n, touch in zip(cells, names, touched, strict=True)
+    ]
+    run = {
+        place
+        for place, (cell, n) in enumerate(zip(cells, names, strict=True))
+        if cell.kind == "own" or (cell.kind == "given" and (n.acts_behind or n.reaches_all))
+    }
+    known = set(wanted)
+    while True:
+        known |= {name for place in run for name in _behind_reads(names[place], behind)}
+        more = {place for place in range(len(cells)) if place not in run and reach[place] & known}
+        if not more:
+            return run
+        run |= more
+
+
+def _behind_reads(names: Names, behind: dict[str, frozenset[str]]) -> set[str]:
+    """What the cell may read, and what the functions that it uses may."""
+    return _closure(names.reads, behind)
+
+
+def _stable(cells: Sequence[Part], names: Sequence[Names]) -> set[str]:
+    """Names that only ever stand for what one given cell imports or defines."""
+    rebound: set[str] = set()
+    for cell, n in zip(cells, names, strict=True):
+        rebound |= n.binds if cell.kind == "own" else n.binds - n.stable
+    return {name for n in names for name in n.stable} - rebound
+
+
+def _closure(names: Iterable[str], behind: dict[str, frozenset[str]]) -> set[str]:
+    todo, seen = set(names), set()
+    while todo:
+        name = todo.pop()
+        if name not in seen:
+            seen.add(name)
+            todo |= behind.get(name, frozenset())
+    return seen
+
+
+def _through(names: Names, stable: set[str], behind: dict[str, frozenset[str]]) -> set[str]:
+    """The names whose values the cell may change, used directly or through functions."""
+    return _closure(names.uses, behind) - stable - KNOWN

@@ -1,0 +1,60 @@
+"""What nbgrader's gradebook has no column for: how each notebook was examined.
+
+A table of our own beside nbgrader's. It answers, years later, whether a score was given with the
+sandbox on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Column as C
+from sqlalchemy import Connection, MetaData, String, Table, create_engine, select
+
+TABLE = Table(
+    "autograder_examination",
+    MetaData(),
+    C("student", String(128), primary_key=True),
+    C("assignment", String(128), primary_key=True),
+    C("notebook", String(128), primary_key=True),
+    C("sandbox", String(32), nullable=False),
+)
+
+
+@dataclass(frozen=True, order=True)
+class Examination:
+    """How one notebook was examined last."""
+
+    student: str
+    assignment: str
+    notebook: str
+    sandbox: str
+
+
+def record(about: dict[str, Any], sandbox: str) -> None:
+    """Note it; `about` is nbgrader's resources["nbgrader"]."""
+    key = {name: about[name] for name in ("student", "assignment", "notebook")}
+    same = [TABLE.c[name] == value for name, value in key.items()]
+    with _connection(about["db_url"]) as connection:
+        if connection.execute(TABLE.update().where(*same).values(sandbox=sandbox)).rowcount == 0:
+            connection.execute(TABLE.insert().values(**key, sandbox=sandbox))
+
+
+def examinations(db_url: str) -> list[Examination]:
+    """All of them, in order."""
+    with _connection(db_url) as connection:
+        return sorted(Examination(*row) for row in connection.execute(select(TABLE)))
+
+
+@contextmanager
+def _connection(db_url: str) -> Iterator[Connection]:
+    engine = create_engine(db_url)
+    try:
+        with engine.begin() as connection:
+            TABLE.create(connection, checkfirst=True)
+            yield connection
+    finally:
+        engine.dispose()
