@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -64,6 +65,13 @@ Root = Annotated[
 ]
 
 
+class Sandbox(StrEnum):
+    """What stands around the code of submissions."""
+
+    BUBBLEWRAP = "bubblewrap"
+    NONE = "none"
+
+
 @app.command()
 def release(assignment: Assignment, root: Root = None) -> None:
     """Make the learner's notebooks from source/ and put them where learners fetch them."""
@@ -82,8 +90,26 @@ def collect(assignment: Assignment, root: Root = None) -> None:
 
 
 @app.command()
-def grade(assignment: Assignment, student: Students = None, root: Root = None) -> None:
+def grade(
+    assignment: Assignment,
+    student: Students = None,
+    scheduler: Annotated[
+        str | None,
+        typer.Option(help="A running Dask scheduler, such as tcp://grader:8786, to do the work."),
+    ] = None,
+    workers: Annotated[
+        int | None, typer.Option(min=1, help="Submissions at once; by default one a processor.")
+    ] = None,
+    sandbox: Annotated[
+        Sandbox | None,
+        typer.Option(help="`none` runs the code of submissions without walls. It is recorded."),
+    ] = None,
+    root: Root = None,
+) -> None:
     """Run the tests on every submission and write the points into the gradebook.
+
+    Students' code runs in a sandbox, away from the tests and from everything that counts. With
+    no sandbox on the machine, nothing is graded.
 
     A submission that cannot be read, loops for ever or lacks a cell gets the points it deserves
     and a feedback page that says why; the others are not disturbed. Grading again changes
@@ -91,8 +117,10 @@ def grade(assignment: Assignment, student: Students = None, root: Root = None) -
     """
     with course_at(root) as course:
         todo = handed_in(course, assignment, student)
+        if sandbox:
+            course.config.Examine.sandbox = sandbox.value
         with bar("Grading", len(todo)) as step:
-            graded = pipeline.grade(course, assignment, todo, step)
+            graded = pipeline.grade(course, assignment, todo, step, scheduler, workers)
     show_graded(assignment, graded)
     if any(g.failure for g in graded):
         raise typer.Exit(1)

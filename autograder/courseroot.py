@@ -66,11 +66,6 @@ class CourseRoot:
         coursedir.ignore = [*coursedir.ignore, *ignore]
         return coursedir
 
-    @property
-    def sandboxed(self) -> bool:
-        """Whether other people's code is run behind walls."""
-        return bool(self.config.Examine.get("sandbox", "bubblewrap") != "none")
-
     def gradebook(self) -> Gradebook:
         """The open gradebook; use it in a `with`."""
         coursedir = Folders(config=self.config)

@@ -4,8 +4,8 @@ bubblewrap (sandbox.py) builds the outer wall once, around a warmed process: no 
 read-only system, nothing of the course's secrets. This module builds one more wall around each
 submission, inside: a fork of the warmed process takes milliseconds where a start takes seconds.
 
-    namespaces   user, PID, IPC, host name and mounts of its own: when its first process ends,
-                 the kernel ends all others, and nobody else can be seen or signalled
+    namespaces   user, PID, IPC, network, host name and mounts of its own: when its first process
+                 ends, the kernel ends all others, and nobody else can be seen or reached
     mounts       /tmp and /dev/shm are empty, small and its own; /proc shows nothing
     limits       memory, processor time, processes, open files, file size (setrlimit)
     capabilities none, and no way back (no_new_privs is set by bubblewrap)
@@ -27,7 +27,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 CLONE_NEWNS, CLONE_NEWUTS, CLONE_NEWIPC = 0x00020000, 0x04000000, 0x08000000
-CLONE_NEWUSER, CLONE_NEWPID = 0x10000000, 0x20000000
+CLONE_NEWUSER, CLONE_NEWPID, CLONE_NEWNET = 0x10000000, 0x20000000, 0x40000000
 NEW_NAMESPACES = 0x7E020080  # every CLONE_NEW* flag of clone(2)
 MS_NOSUID, MS_NODEV, MS_RDONLY, MS_REC, MS_PRIVATE = 2, 4, 1, 0x4000, 0x40000
 PR_SET_DUMPABLE, PR_SET_SECCOMP, PR_CAPBSET_DROP, PR_SET_NO_NEW_PRIVS = 4, 22, 24, 38
@@ -59,12 +59,12 @@ def _must(result: int, what: str) -> None:
 
 
 def leave_namespaces() -> None:
-    """Enter new user, PID, IPC and UTS namespaces; the PID one holds for children only."""
+    """Enter new namespaces, all but the one of mounts; the PID one holds for children only."""
     with contextlib.suppress(OSError):  # the first to go when the machine itself runs out
         Path("/proc/self/oom_score_adj").write_text("1000")
     uid, gid = os.geteuid(), os.getegid()
     _must(_libc().prctl(PR_SET_DUMPABLE, 1, 0, 0, 0), "dumpable")  # else /proc/self is root's
-    flags = CLONE_NEWUSER | CLONE_NEWPID | CLONE_NEWIPC | CLONE_NEWUTS
+    flags = CLONE_NEWUSER | CLONE_NEWPID | CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS
     _must(_libc().unshare(flags), "unshare")
     Path("/proc/self/setgroups").write_text("deny")
     Path("/proc/self/uid_map").write_text(f"{NOBODY} {uid} 1")

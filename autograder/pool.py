@@ -1,6 +1,6 @@
 """Two warmed processes, and one notebook at a time through both.
 
-    with Pool(modules, sandboxed=True) as pool:
+    with Pool(modules, judging) as pool:
         outputs = pool.examine(cells, files)
 
 The candidate's zygote is behind the outer wall (sandbox.py), the examiner's is not. For each
@@ -89,9 +89,12 @@ class Zygote:
         try:
             socket.send_fds(self.control, [b"fork"], [sock.fileno() for sock in theirs])
         except OSError as gone:
+            work.close()
+            leash.close()
             raise GraderFailed(f"A process of the grader is gone: {gone}") from None
-        their_work.close()
-        their_leash.close()
+        finally:
+            their_work.close()
+            their_leash.close()
         return work, leash
 
     def stop(self) -> None:
@@ -111,18 +114,29 @@ def _environment() -> dict[str, str]:
 
 
 class Pool:
-    """Both zygotes."""
+    """Both zygotes. `modules` are imported ahead for the candidate, `judging` for the examiner.
+
+    Several threads may examine at once.
+    """
 
     def __init__(
-        self, modules: Iterable[str], sandboxed: bool = True, limits: Limits | None = None
+        self,
+        modules: Iterable[str] = (),
+        judging: Iterable[str] = (),
+        sandboxed: bool = True,
+        limits: Limits | None = None,
     ) -> None:
         names = sorted(set(modules))
         self.limits = limits or Limits()
         ours = replace(self.limits, memory=0)
         self.candidates = Zygote("candidate", names, sandboxed, self.limits if sandboxed else ours)
-        self.examiners = Zygote("examiner", names, False, ours)
-        for zygote in (self.candidates, self.examiners):
-            zygote.wait_until_warm()
+        self.examiners = Zygote("examiner", sorted(set(judging)), False, ours)
+        try:
+            for zygote in (self.candidates, self.examiners):
+                zygote.wait_until_warm()
+        except GraderFailed:
+            self.close()
+            raise
 
     def __enter__(self) -> Pool:
         return self
@@ -160,8 +174,13 @@ class Pool:
     ) -> tuple[list[list[Output]], tuple[int, str] | None]:
         """Outputs of every cell and None; or of some, and (where it ended, why)."""
         data, data_leash = self.candidates.fork()
-        work, leash = self.examiners.fork(data, data_leash)
-        data.close()
+        try:
+            work, leash = self.examiners.fork(data, data_leash)
+        except GraderFailed:
+            data_leash.close()
+            raise
+        finally:
+            data.close()
         driver, outputs = Channel(work), list[list[Output]]()
         try:
             driver.send({"cells": cells, "files": files, "timeout": timeout_s})

@@ -22,15 +22,16 @@ from nbconvert.exporters import NotebookExporter
 from nbformat import NotebookNode, v4
 from nbgrader.api import Gradebook
 from nbgrader.preprocessors import NbGraderPreprocessor
-from nbgrader.utils import find_all_files, is_grade
+from nbgrader.utils import find_all_files
 from traitlets import Bool, Enum, Float, Integer
+from traitlets.config import Config
 
 from autograder.errors import Refused
-from autograder.examiner import NOT_RUN
 from autograder.fence import Limits
-from autograder.pool import GIVEN_UP, Pool
+from autograder.marking import Terms, examine
+from autograder.pool import Pool
 from autograder.record import record
-from autograder.script import Given, given, put, script
+from autograder.script import Given, given
 from autograder.submission import admit, plan_of, read_notebook
 
 
@@ -92,7 +93,9 @@ class Admit(NbGraderPreprocessor):
         """Change nb in place; the plan is the gradebook's."""
         about = resources["nbgrader"]
         with Gradebook(about["db_url"]) as gradebook:
-            plan = plan_of(gradebook, about["notebook"], about["assignment"])
+            source = source_folder(self.parent.parent, about["assignment"])
+            order = given(source / f"{about['notebook']}.ipynb").order
+            plan = plan_of(gradebook, about["notebook"], about["assignment"], order)
         admit(nb, plan, about["refusal"])
         return nb, resources
 
@@ -125,39 +128,41 @@ class Examine(NbGraderPreprocessor):
         about = resources["nbgrader"]
         source = source_folder(self.parent.parent, about["assignment"])
         known = given(source / f"{about['notebook']}.ipynb")
-        steps = script(nb, Given() if self.everything else known)
-        if any(step and not _put_back(cell) for cell, step in zip(nb.cells, steps, strict=True)):
-            files = files_of(Path(resources["metadata"]["path"]), about["files"])
-            outputs = self._pool(source).examine(
-                [step for step in steps if step], files, self.timeout, self.restarts
-            )
-        else:  # a stand-in: nothing of the student's to run
-            outputs = [[] for step in steps if step]
-        put(nb, steps, outputs)
-        finish(nb)
-        record(about, self.sandbox)
+        files = files_of(Path(resources["metadata"]["path"]), about["files"])
+        terms = terms_of(self.config, source)
+        pool = self._pool(terms)
+        examine(nb, Given() if self.everything else known, files, terms, pool)
+        keys = about["student"], about["assignment"], [about["notebook"]]
+        record(about["db_url"], *keys, self.sandbox)
         return nb, resources
 
-    def _pool(self, source: Path) -> Pool:
+    def _pool(self, terms: Terms) -> Pool:
         """The pool of this run of nbgrader, started at its first notebook."""
         converter: Any = self.parent.parent
         if getattr(converter, "pool", None) is None:
-            limits = Limits(memory=int(self.memory_gb * 1e9))
-            converter.pool = Pool(modules_in(source), self.sandbox != "none", limits)
+            converter.pool = terms.pool()
             weakref.finalize(converter, converter.pool.close)
         return converter.pool
+
+
+def terms_of(config: Config, source: Path) -> Terms:
+    """The terms that nbgrader_config.py sets, for the assignment in the folder `source`."""
+    known = [given(notebook) for notebook in sorted(source.glob("*.ipynb"))]
+    settings = Examine(config=config)
+    return Terms(
+        tuple(sorted({module for about in known for module in about.modules})),
+        tuple(sorted({module for about in known for module in about.judging})),
+        settings.sandbox,
+        settings.timeout,
+        settings.restarts,
+        Limits(memory=int(settings.memory_gb * 1e9)),
+    )
 
 
 def source_folder(converter: Any, assignment: str) -> Path:
     """Where the instructor's notebooks of the assignment are."""
     coursedir = converter.coursedir
     return Path(coursedir.format_path(coursedir.source_directory, ".", assignment))
-
-
-def modules_in(source: Path) -> set[str]:
-    """Every module that an assignment's notebooks import."""
-    notebooks = source.glob("*.ipynb")
-    return set().union(*(given(notebook).modules for notebook in notebooks))
 
 
 def files_of(folder: Path, names: Iterable[str]) -> dict[str, bytes]:
@@ -168,24 +173,3 @@ def files_of(folder: Path, names: Iterable[str]) -> dict[str, bytes]:
         for name, path in paths.items()
         if path.is_file() and not path.is_symlink()
     }
-
-
-def finish(nb: NotebookNode) -> None:
-    """Say why cells were not run, and see to it that only a raised error costs points."""
-    notices = nb.metadata.setdefault("autograder", {}).setdefault("notices", [])
-    for number, cell in enumerate(nb.cells, start=1):
-        if cell.cell_type != "code":
-            continue
-        if why := _put_back(cell):
-            cell.outputs = [v4.new_output("error", ename=NOT_RUN, evalue=why, traceback=[why])]
-        for output in cell.outputs:
-            left_out = output.output_type == "error" and output.ename == NOT_RUN
-            if left_out and not why and output.evalue != GIVEN_UP:
-                notices.append(f"Cell {number}: {output.evalue}")
-            if is_grade(cell) and output.output_type == "stream":
-                output.name = "stdout"  # nbgrader would fail a test for a warning on stderr
-
-
-def _put_back(cell: NotebookNode) -> str | None:
-    """Why this cell is ours and not the student's, if it is."""
-    return cell.metadata.get("autograder", {}).get("not_run")

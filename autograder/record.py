@@ -6,10 +6,9 @@ sandbox on.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
 
 from sqlalchemy import Column as C
 from sqlalchemy import Connection, MetaData, String, Table, create_engine, select
@@ -34,13 +33,19 @@ class Examination:
     sandbox: str
 
 
-def record(about: dict[str, Any], sandbox: str) -> None:
-    """Note it; `about` is nbgrader's resources["nbgrader"]."""
-    key = {name: about[name] for name in ("student", "assignment", "notebook")}
-    same = [TABLE.c[name] == value for name, value in key.items()]
-    with _connection(about["db_url"]) as connection:
-        if connection.execute(TABLE.update().where(*same).values(sandbox=sandbox)).rowcount == 0:
-            connection.execute(TABLE.insert().values(**key, sandbox=sandbox))
+def record(
+    db_url: str, student: str, assignment: str, notebooks: Iterable[str], sandbox: str
+) -> None:
+    """Note how a student's notebooks were examined."""
+    rows = [
+        {"student": student, "assignment": assignment, "notebook": notebook, "sandbox": sandbox}
+        for notebook in notebooks
+    ]
+    of_student = (TABLE.c.student == student) & (TABLE.c.assignment == assignment)
+    with _connection(db_url) as connection:
+        same = of_student & TABLE.c.notebook.in_([row["notebook"] for row in rows])
+        connection.execute(TABLE.delete().where(same))
+        connection.execute(TABLE.insert(), rows)
 
 
 def examinations(db_url: str) -> list[Examination]:

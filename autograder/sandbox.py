@@ -88,7 +88,7 @@ def _bwrap() -> tuple[str, ...]:
 
 def _walls() -> list[str]:
     """What can be seen inside, and nothing more."""
-    walls = ["--die-with-parent", "--new-session", "--clearenv", "--hostname", "notebook"]
+    walls = ["--new-session", "--clearenv", "--hostname", "notebook"]
     bound = [*_python_folders(), *_course_folders(), *(str(HERE / f"{m}.py") for m in MODULES)]
     for path in SYSTEM:
         if Path(path).is_symlink():

@@ -56,9 +56,16 @@ def _rows(submission: SubmittedAssignment, assignment: str) -> Iterable[Score]:
             )
 
 
-def total(rows: Iterable[Score]) -> tuple[float, float]:
+def score_of(course: CourseRoot, assignment: str, student: str) -> tuple[float, float]:
+    """(points earned, points possible) of one student, without the penalty for being late."""
+    with course.gradebook() as gradebook:
+        submission = gradebook.find_submission(assignment, student)
+        return total(_rows(submission, assignment))
+
+
+def total(some: Iterable[Score]) -> tuple[float, float]:
     """(points earned, points possible)."""
-    rows = list(rows)
+    rows = list(some)
     return sum(row.score for row in rows), sum(row.max_score for row in rows)
 
 

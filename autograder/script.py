@@ -23,8 +23,9 @@ import nbformat
 from nbformat import NotebookNode, v4
 from nbgrader.utils import is_grade, is_locked, is_solution
 
+from autograder.examiner import NOT_RUN
 from autograder.names import Part, modules_of, needed, to_fetch
-from autograder.pool import Cell
+from autograder.pool import GIVEN_UP, Cell
 
 HIDDEN = re.compile(
     r"^### BEGIN HIDDEN TESTS$.*?^### END HIDDEN TESTS$\n?", re.MULTILINE | re.DOTALL
@@ -40,6 +41,7 @@ class Given:
     order: tuple[str, ...] = ()  # nbgrader's names of its cells, top to bottom
     sources: frozenset[str] = frozenset()  # of the code cells that are nobody's exercise
     modules: frozenset[str] = frozenset()  # that it imports
+    judging: frozenset[str] = frozenset()  # of those, what its locked cells import
 
 
 def given(path: Path) -> Given:
@@ -53,6 +55,7 @@ def given(path: Path) -> Given:
         tuple(name for name in names if name),
         frozenset(cell.source for cell in code if not cell.metadata.get("nbgrader")),
         frozenset(module for cell in code for module in modules_of(cell.source)),
+        frozenset(m for cell in code if is_judge(cell) for m in modules_of(cell.source)),
     )
 
 
@@ -106,15 +109,34 @@ def _step(cell: NotebookNode, candidate: bool, fetch: list[str]) -> Cell | None:
     }
 
 
+def put_back_for(cell: NotebookNode) -> str | None:
+    """Why this cell is ours and not to be run, if it is (see submission.admit)."""
+    why: str | None = cell.metadata.get("autograder", {}).get("not_run")
+    return why
+
+
 def put(nb: NotebookNode, steps: Sequence[Cell | None], outputs: Sequence[list[Any]]) -> None:
-    """Put what was said into the notebook, as far as it can be shown safely."""
+    """Put what was said into the notebook, as far as it can be shown safely.
+
+    nb.metadata.autograder.notices tells what was left out. Only a raised error costs points:
+    nbgrader would also fail a test for a warning on stderr.
+    """
     said = iter(outputs)
+    notices = nb.metadata.setdefault("autograder", {}).setdefault("notices", [])
     for number, (cell, step) in enumerate(zip(nb.cells, steps, strict=True), start=1):
-        if cell.cell_type == "code":
-            cell.execution_count = number if step else None
-            cell.outputs = [] if step is None else [
-                made for output in next(said) if (made := output_of(output))
-            ]  # fmt: skip
+        if cell.cell_type != "code":
+            continue
+        raw = [] if step is None else next(said)
+        if why := put_back_for(cell):
+            raw = [{"output_type": "error", "ename": NOT_RUN, "evalue": why, "traceback": [why]}]
+        cell.execution_count = number if step else None
+        cell.outputs = [made for output in raw if (made := output_of(output))]
+        for output in cell.outputs:
+            left_out = output.output_type == "error" and output.ename == NOT_RUN
+            if left_out and not why and output.evalue != GIVEN_UP:
+                notices.append(f"Cell {number}: {output.evalue}")
+            if is_grade(cell) and output.output_type == "stream":
+                output.name = "stdout"
 
 
 def output_of(raw: Any) -> NotebookNode | None:

@@ -11,8 +11,9 @@ The student's file is only ever read. Read next: preprocessor.py, which is nbgra
 from __future__ import annotations
 
 import json
+import os
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,7 @@ from nbgrader.api import Gradebook
 from autograder.errors import Refused
 
 MAX_BYTES = 20_000_000
+MAX_CELLS = 2_000
 CELL_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
 MAKERS = {"code": v4.new_code_cell, "markdown": v4.new_markdown_cell, "raw": v4.new_raw_cell}
 
@@ -44,6 +46,8 @@ class PlannedCell:
     locked: bool
     solution: bool
     points: float | None  # None: not graded
+    task: bool = False
+    checksum: str | None = None
 
     def metadata(self) -> dict[str, Any]:
         """The `nbgrader` metadata of such a cell."""
@@ -53,8 +57,9 @@ class PlannedCell:
             "cell_type": self.cell_type,
             "locked": self.locked,
             "solution": self.solution,
-            "grade": self.points is not None,
-            "task": False,
+            "grade": self.points is not None and not self.task,
+            "task": self.task,
+            "checksum": self.checksum,
         }
         return role if self.points is None else {**role, "points": self.points}
 
@@ -67,10 +72,16 @@ def exercise_of(grade_id: str) -> str:
     return grade_id.removesuffix("-test")
 
 
-def plan_of(gradebook: Gradebook, notebook: str, assignment: str) -> Plan:
-    """The cells that nbgrader recorded when the assignment was generated, by name."""
+def plan_of(
+    gradebook: Gradebook, notebook: str, assignment: str, order: Sequence[str] = ()
+) -> Plan:
+    """The cells that nbgrader recorded when the assignment was generated, by name.
+
+    `order` are their names from top to bottom, which the gradebook does not keep.
+    """
     record = gradebook.find_notebook(notebook, assignment)
-    points = {cell.name: cell.max_score for cell in record.grade_cells}
+    tasks = {cell.name: cell.max_score for cell in record.task_cells}
+    points = {cell.name: cell.max_score for cell in record.grade_cells} | tasks
     solutions = {cell.name for cell in record.solution_cells}
     return {
         cell.name: PlannedCell(
@@ -80,9 +91,15 @@ def plan_of(gradebook: Gradebook, notebook: str, assignment: str) -> Plan:
             cell.locked,
             cell.name in solutions,
             points.get(cell.name),
+            cell.name in tasks,
+            cell.checksum,
         )
-        for cell in record.source_cells
+        for cell in sorted(record.source_cells, key=lambda cell: _place(cell.name, order))
     }
+
+
+def _place(name: str, order: Sequence[str]) -> int:
+    return order.index(name) if name in order else len(order)
 
 
 def read_notebook(path: Path) -> NotebookNode:
@@ -90,32 +107,47 @@ def read_notebook(path: Path) -> NotebookNode:
 
     Raises Refused, in words for the author, where there is none.
     """
-    data = _document(path)
+    return parse_notebook(path.name, read_file(path))
+
+
+def read_file(path: Path) -> bytes:
+    """The bytes of a plain file of a sensible size; raises Refused for anything else."""
+    _check_file(path)
+    try:
+        descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0))
+        with os.fdopen(descriptor, "rb") as file:
+            return file.read(MAX_BYTES + 1)
+    except OSError:
+        raise Refused(f"`{path.name}` is not a notebook: it cannot be read. {MEND}") from None
+
+
+def parse_notebook(name: str, document: bytes) -> NotebookNode:
+    """The notebook in the bytes of the file `name`, as read_notebook gives it."""
+    data = _document(name, document)
     if data["nbformat"] < 4:
-        data = _converted(path.name, data)
+        data = _converted(name, data)
     cells = data.get("cells")
     if data["nbformat"] != 4 or not isinstance(cells, list):
-        raise Refused(
-            f"`{path.name}` is not a notebook of format 4, the one JupyterLab saves. {MEND}"
-        )
+        raise Refused(f"`{name}` is not a notebook of format 4, the one JupyterLab saves. {MEND}")
+    if len(cells) > MAX_CELLS:
+        raise Refused(f"`{name}` has more than {MAX_CELLS:,} cells. {MEND}")
     nb = v4.new_notebook()
-    nb.cells = [_cell(path.name, number, raw) for number, raw in enumerate(cells, start=1)]
+    nb.cells = [_cell(name, number, raw) for number, raw in enumerate(cells, start=1)]
     _make_ids_unique(nb.cells)
     return nb
 
 
-def _document(path: Path) -> dict[str, Any]:
-    """The JSON object in the file, with an `nbformat` number in it."""
-    _check_file(path)
+def _document(name: str, document: bytes) -> dict[str, Any]:
+    """The JSON object in the bytes, with an `nbformat` number in it."""
     try:
-        data = json.loads(path.read_bytes())
+        data = json.loads(document)
     except json.JSONDecodeError as error:
         where = f"line {error.lineno}, column {error.colno}"
-        raise Refused(f"`{path.name}` is not a notebook: no JSON at {where}. {MEND}") from None
-    except (ValueError, RecursionError, OSError):
-        raise Refused(f"`{path.name}` is not a notebook: it cannot be read. {MEND}") from None
+        raise Refused(f"`{name}` is not a notebook: no JSON at {where}. {MEND}") from None
+    except (ValueError, RecursionError):
+        raise Refused(f"`{name}` is not a notebook: it cannot be read. {MEND}") from None
     if not isinstance(data, dict) or type(data.get("nbformat")) is not int:
-        raise Refused(f"`{path.name}` is JSON but not a notebook. {MEND}")
+        raise Refused(f"`{name}` is JSON but not a notebook. {MEND}")
     return data
 
 
@@ -130,7 +162,7 @@ def _check_file(path: Path) -> None:
             f"Put it into the folder `{folder}` under exactly this name, and submit again."
         )
     if not path.is_file():
-        raise Refused(f"`{name}` is a folder, not a notebook. Submit the notebook itself.")
+        raise Refused(f"`{name}` is not a plain file. Submit the notebook itself.")
     if path.stat().st_size > MAX_BYTES:
         raise Refused(
             f"`{name}` is larger than {MAX_BYTES // 1_000_000} MB. In JupyterLab choose "
@@ -183,14 +215,21 @@ def admit(nb: NotebookNode, plan: Plan, refusal: str | None = None) -> None:
     its reason in metadata.autograder.not_run. `refusal` says why nb is only a stand-in, if it is.
     """
     present, notices = _assign_roles(nb, plan)
+    if _put_in_order(nb, [name for name in plan if name in present]):
+        notices.append(
+            "The exercises were not in their order; they were graded in the order of the course."
+        )
     for cell in plan.values():
-        if cell.points is None or cell.name in present:
+        if cell.name in present or not (cell.locked or cell.points is not None):
+            continue
+        if cell.points is None or cell.task:  # nothing to lose: it is put back and used
+            _put_back(nb, cell, plan, NOT_GRADED if refusal else None)
             continue
         reason = (
             f"The test cell `{cell.name}` was deleted from the notebook, so it earned no points. "
             "Fetch a fresh copy of the notebook, copy your answers into it, and submit again."
         )
-        _put_back(nb, cell, NOT_GRADED if refusal else reason)
+        _put_back(nb, cell, plan, NOT_GRADED if refusal else reason)
         notices.append(reason)
     _make_ids_unique(nb.cells)
     about = {"notices": [refusal] if refusal else notices, "refused": refusal is not None}
@@ -213,16 +252,38 @@ def _assign_roles(nb: NotebookNode, plan: Plan) -> tuple[set[str], list[str]]:
 
 
 def _planned(planned: PlannedCell, cell: NotebookNode) -> NotebookNode:
-    fresh = MAKERS[planned.cell_type](cell.source, id=cell.id)
+    source = planned.source if planned.locked else cell.source
+    fresh = MAKERS[planned.cell_type](source, id=cell.id)
     fresh.metadata["nbgrader"] = planned.metadata()
     return fresh
 
 
-def _put_back(nb: NotebookNode, planned: PlannedCell, reason: str) -> None:
-    """Insert the cell after its exercise's answer, or at the end where that is gone too."""
+def _name(cell: NotebookNode) -> str | None:
+    name: str | None = cell.metadata.get("nbgrader", {}).get("grade_id")
+    return name
+
+
+def _put_in_order(nb: NotebookNode, order: list[str]) -> bool:
+    """Move the planned cells, each with its followers, into the plan's order, if they are not."""
+    blocks: list[list[NotebookNode]] = [[]]
+    for cell in nb.cells:
+        if _name(cell):
+            blocks.append([])
+        blocks[-1].append(cell)
+    head, *planned = blocks
+    ordered = sorted(planned, key=lambda block: order.index(str(_name(block[0]))))
+    moved = any(a is not b for a, b in zip(planned, ordered, strict=True))
+    nb.cells = [cell for block in [head, *ordered] for cell in block]
+    return moved
+
+
+def _put_back(nb: NotebookNode, planned: PlannedCell, plan: Plan, reason: str | None) -> None:
+    """Insert the cell where the plan has it; with a reason, it is not to be run."""
     cell = MAKERS[planned.cell_type](planned.source, id="put-back")
     cell.metadata["nbgrader"] = planned.metadata()
-    cell.metadata["autograder"] = {"not_run": reason}
-    names = [c.metadata.get("nbgrader", {}).get("grade_id") for c in nb.cells]
-    answer = exercise_of(planned.name)
-    nb.cells.insert(names.index(answer) + 1 if answer in names else len(names), cell)
+    if reason:
+        cell.metadata["autograder"] = {"not_run": reason}
+    order = list(plan)
+    before = set(order[: order.index(planned.name)])
+    places = [place for place, other in enumerate(nb.cells, 1) if _name(other) in before]
+    nb.cells.insert(max(places, default=0), cell)

@@ -85,7 +85,6 @@ def keep(orders: dict[str, Any], shell: Shell, sockets: list[socket.socket]) -> 
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     work, leash, *others = sockets
     limits = fence.Limits(**orders["limits"])
-    before = _processes()
     folder = None if orders["fenced"] else tempfile.mkdtemp(prefix="autograder-run-")
     if orders["fenced"]:
         try:
@@ -98,7 +97,7 @@ def keep(orders: dict[str, Any], shell: Shell, sockets: list[socket.socket]) -> 
         _be_the_child(orders, shell, work, leash, others, limits, folder)
     for sock in [work, *others]:
         sock.close()
-    why = _hold(child, leash, limits.memory, before)
+    why = _hold(child, leash, limits.memory)
     with contextlib.suppress(OSError):
         leash.send(why)
     if folder:
@@ -130,14 +129,14 @@ def _be_the_child(
     os._exit(0)
 
 
-def _hold(child: int, leash: socket.socket, memory: int, before: set[int]) -> bytes:
+def _hold(child: int, leash: socket.socket, memory: int) -> bytes:
     """Wait for the child's end; the reason for it."""
     while True:
         ready, _, _ = select.select([leash], [], [], WATCH_S)
         if ready:
             order = _order(leash)
             os.kill(child, signal.SIGINT if order == b"i" else signal.SIGKILL)
-        too_much = memory and _memory_of(_processes() - before) > memory
+        too_much = memory and _memory_of(_family(child)) > memory
         if too_much:
             os.kill(child, signal.SIGKILL)
         pid, _ = os.waitpid(child, 0 if too_much or (ready and order != b"i") else os.WNOHANG)
@@ -152,16 +151,23 @@ def _order(leash: socket.socket) -> bytes:
         return b""
 
 
-def _processes() -> set[int]:
-    """Everything that runs here; nothing where there is no /proc."""
-    with contextlib.suppress(OSError):
-        return {int(path.name) for path in Path("/proc").iterdir() if path.name.isdigit()}
-    return set()
+def _family(first: int) -> set[int]:
+    """The process and all that came from it; an orphan in there is the first one's child."""
+    parents = {}
+    for path in Path("/proc").glob("[0-9]*/stat"):
+        with contextlib.suppress(OSError, ValueError):
+            after_name = path.read_text().rpartition(")")[2].split()
+            parents[int(path.parent.name)] = int(after_name[1])
+    family, more = {first}, {first}
+    while more:
+        more = {pid for pid, parent in parents.items() if parent in more} - family
+        family |= more
+    return family
 
 
 def _memory_of(pids: set[int]) -> int:
     """Bytes of memory of these processes; what they share is counted once where we may ask."""
-    cheap = {pid: _resident(pid) for pid in pids - {os.getpid()}}
+    cheap = {pid: _resident(pid) for pid in pids}
     if sum(cheap.values()) < 500_000_000:
         return 0  # the usual case, and a hundred times cheaper to find out
     return sum(_proportional(pid) or resident for pid, resident in cheap.items())

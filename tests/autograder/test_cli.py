@@ -66,7 +66,7 @@ def test_a_failure_of_the_grader_itself_is_an_exit_code_of_one(
     def broken(*arguments: object) -> None:
         raise RuntimeError("the disk is full")
 
-    monkeypatch.setattr("autograder.preprocessor.Admit.preprocess", broken)
+    monkeypatch.setattr("nbgrader.preprocessors.SaveAutoGrades.preprocess", broken)
     result = run(classroom.course.path, "grade", "numbers")
     assert result.exit_code == 1
     assert "not graded" in result.output

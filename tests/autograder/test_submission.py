@@ -62,7 +62,7 @@ def test_a_missing_file_a_link_and_a_folder_are_told_apart(tmp_path: Path) -> No
     (tmp_path / "folder.ipynb").mkdir()
     assert "was not in the submission" in refusal(tmp_path / "none.ipynb")
     assert "is a link" in refusal(tmp_path / "link.ipynb")
-    assert "is a folder" in refusal(tmp_path / "folder.ipynb")
+    assert "is not a plain file" in refusal(tmp_path / "folder.ipynb")
 
 
 def test_a_huge_file_is_refused_without_reading_it(tmp_path: Path) -> None:
