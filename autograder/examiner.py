@@ -4,9 +4,10 @@ It walks through the notebook from top to bottom. An author's cell is run by the
 locked cell is run here. A name that a locked cell reads and no locked cell defines is fetched from
 the candidate first. It reports each cell as it is done:
 
-    job      {"cells": [{"name", "source", "shown", "where", "fetch", "left_out"}, ...], "files":
-             {path: bytes}, "timeout": s}; `where` is "candidate", "here" or "both", and `shown`
-             is the source as the candidate may see it
+    job      {"cells": [{"name", "source", "shown", "where", "fetch", "left_out"}, ...],
+             "files": {path: bytes}, "brought": the student's own, "timeout": s}
+             `where` is "candidate", "here" or "both"; `shown` is the source as the candidate may
+             see it
     report   ("cell", index, outputs) for each cell, then ("done",)
              or ("ended", index, stuck) at the cell where the candidate was lost
 
@@ -46,7 +47,7 @@ def serve(
         try:
             if index == 0:
                 link.until = time.monotonic() + job["timeout"]
-                link.ask("files", job["files"])
+                link.ask("files", {**job["files"], **job["brought"]})
             driver.send(("cell", index, examination.run(cell)))
         except ProcessEnded as ended:
             driver.send(("ended", index, ended.stuck))

@@ -18,7 +18,7 @@ from nbgrader.utils import is_solution
 
 from autograder.errors import CourseError
 from autograder.names import names_of, to_fetch
-from autograder.pool import Pool
+from autograder.pool import Files, Pool
 from autograder.script import Given, is_judge, script
 
 
@@ -91,7 +91,7 @@ def _names_in(node: ast.expr) -> set[str]:
     return {inner.id for inner in ast.walk(node) if isinstance(inner, ast.Name)}
 
 
-def refused(notebook: Path, pool: Pool, files: dict[str, bytes]) -> Iterator[tuple[str, str]]:
+def refused(notebook: Path, pool: Pool, files: Files) -> Iterator[tuple[str, str]]:
     """(locked cell, what could not cross) when the reference solution is examined."""
     nb = nbformat.read(notebook, as_version=4)
     steps = [step for step in script(nb, Given()) if step]

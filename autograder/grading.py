@@ -15,7 +15,7 @@ import glob
 import re
 import warnings
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -33,7 +33,7 @@ from autograder.marking import Paper, Submission, Terms
 from autograder.preprocessor import Examine, files_of, terms_of
 from autograder.record import record
 from autograder.scores import require_generated, score_of
-from autograder.script import Given, given
+from autograder.script import given
 from autograder.submission import plan_of, read_file
 
 EXCHANGE_FILES = {"timestamp.txt", "submission_secret.txt"}  # nbgrader's own, in a submission
@@ -108,13 +108,15 @@ def submissions(
         for name in course.notebooks(assignment):
             known = given(source / f"{name}.ipynb")
             plan = plan_of(gradebook, name, assignment, known.order)
-            blank.append(Paper(name, None, None, plan, Given() if everything else known))
+            if everything:
+                known = replace(known, sources=frozenset())
+            blank.append(Paper(name, None, None, plan, known))
     files = files_of(source, course.files(assignment))
     for student in students:
         folder = course.folder("submitted", assignment, student)
         papers = tuple(_filled(paper, folder) for paper in blank)
         brought = files_of(folder, _brought(course, assignment))
-        yield Submission(student, papers, files | brought)
+        yield Submission(student, papers, files, brought)
 
 
 def _filled(paper: Paper, folder: Path) -> Paper:

@@ -14,9 +14,9 @@ from nbformat import NotebookNode, v4
 
 from autograder.errors import Refused
 from autograder.fence import Limits
-from autograder.pool import Pool
+from autograder.pool import Files, Pool
 from autograder.script import Given, put, put_back_for, script
-from autograder.submission import Plan, admit, parse_notebook
+from autograder.submission import Plan, admit, defuse, parse_notebook
 
 
 @dataclass(frozen=True)
@@ -53,14 +53,15 @@ class Submission:
     student: str
     papers: tuple[Paper, ...]
     files: Mapping[str, bytes]
+    brought: Mapping[str, bytes] = field(default_factory=dict)  # by the student: not to be trusted
 
 
 def mark(submission: Submission, terms: Terms, pool: Pool) -> dict[str, NotebookNode]:
     """Every notebook of the submission, examined, by name."""
-    return {paper.name: _mark(paper, submission.files, terms, pool) for paper in submission.papers}
+    return {paper.name: _mark(paper, submission, terms, pool) for paper in submission.papers}
 
 
-def _mark(paper: Paper, files: Mapping[str, bytes], terms: Terms, pool: Pool) -> NotebookNode:
+def _mark(paper: Paper, submission: Submission, terms: Terms, pool: Pool) -> NotebookNode:
     nb, refusal = v4.new_notebook(), paper.refusal
     if paper.document is not None:
         try:
@@ -68,13 +69,13 @@ def _mark(paper: Paper, files: Mapping[str, bytes], terms: Terms, pool: Pool) ->
         except Refused as refused:
             refusal = str(refused)
     admit(nb, paper.plan, refusal)
-    examine(nb, paper.about, dict(files), terms, pool)
+    defuse(nb, paper.about.texts)
+    files = Files(dict(submission.files), dict(submission.brought))
+    examine(nb, paper.about, files, terms, pool)
     return nb
 
 
-def examine(
-    nb: NotebookNode, about: Given, files: dict[str, bytes], terms: Terms, pool: Pool
-) -> None:
+def examine(nb: NotebookNode, about: Given, files: Files, terms: Terms, pool: Pool) -> None:
     """Run an admitted notebook, and put into it what each cell said and why some were not run."""
     steps = script(nb, about)
     todo = [step for step in steps if step]

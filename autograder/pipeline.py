@@ -21,6 +21,7 @@ from autograder.courseroot import CourseRoot
 from autograder.errors import CourseError, UsageError
 from autograder.fit import refused
 from autograder.grading import EXCHANGE_FILES, Graded, Progress, chosen, grade, run
+from autograder.pool import Files
 from autograder.preprocessor import files_of, terms_of
 from autograder.scores import require_generated
 
@@ -52,7 +53,7 @@ def release(course: CourseRoot, assignment: str) -> None:
 def require_runnable(course: CourseRoot, assignment: str) -> None:
     """Examine the reference solutions; raise CourseError for tests that need more than data."""
     source = course.folder("source", assignment)
-    files = files_of(source, course.files(assignment))
+    files = Files(files_of(source, course.files(assignment)))
     with replace(terms_of(course.config, source), sandbox="none").pool() as pool:
         found = [
             f"{path.stem}, {cell}: {why}"

@@ -18,7 +18,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterable
-from dataclasses import asdict, replace
+from dataclasses import asdict, dataclass, field, replace
 from types import TracebackType
 from typing import Any
 
@@ -49,6 +49,17 @@ TOO_LARGE = (
 GIVEN_UP = "This cell was not run: too many cells before it had ended the Python process."
 
 Cell = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Files:
+    """What lies in the notebook's folder, by path: the assignment's, and the student's own.
+
+    Only the candidate gets the student's: a module among them would run where it is imported.
+    """
+
+    given: dict[str, bytes] = field(default_factory=dict)
+    brought: dict[str, bytes] = field(default_factory=dict)
 
 
 class Zygote:
@@ -151,7 +162,7 @@ class Pool:
         self.examiners.stop()
 
     def examine(
-        self, cells: list[Cell], files: dict[str, bytes], timeout_s: float = 30, restarts: int = 4
+        self, cells: list[Cell], files: Files, timeout_s: float = 30, restarts: int = 4
     ) -> list[list[Output]]:
         """The outputs of every cell.
 
@@ -170,7 +181,7 @@ class Pool:
                 left_out |= dict.fromkeys(range(index + 1, len(cells)), GIVEN_UP)
 
     def _attempt(
-        self, cells: list[Cell], files: dict[str, bytes], timeout_s: float
+        self, cells: list[Cell], files: Files, timeout_s: float
     ) -> tuple[list[list[Output]], tuple[int, str] | None]:
         """Outputs of every cell and None; or of some, and (where it ended, why)."""
         data, data_leash = self.candidates.fork()
@@ -183,7 +194,8 @@ class Pool:
             data.close()
         driver, outputs = Channel(work), list[list[Output]]()
         try:
-            driver.send({"cells": cells, "files": files, "timeout": timeout_s})
+            job = {"cells": cells, "timeout": timeout_s}
+            driver.send({**job, "files": files.given, "brought": files.brought})
             for _ in cells:
                 report = driver.receive(time.monotonic() + timeout_s + SLACK_S)
                 if report[0] == "ended":

