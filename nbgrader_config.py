@@ -107,7 +107,7 @@ c.Autograde.autograde_preprocessors = [
 # A feedback page says in words what was wrong; it never shows a hidden test.
 c.GenerateFeedback.preprocessors = [
     "nbgrader.preprocessors.GetGrades",
-    "autograder.feedback.Explain",
-    "nbconvert.preprocessors.CSSHTMLHeaderPreprocessor",
+    "autograder.explain.Explain",
 ]
+c.GenerateFeedback.exporter_class = "autograder.pages.FeedbackExporter"
 c.HTMLExporter.sanitize_html = True

@@ -1,22 +1,16 @@
 """What a student is told: the reason in words, and never a hidden test.
 
-`failure` turns the outputs of a graded cell into one message. `Explain` prepares an autograded
-notebook for its HTML page: a test's traceback becomes that message, hidden tests are cut out,
-and a line of them that turns up in any other output is withheld.
-Read next: scores.py.
+`failure` turns the outputs of a graded cell into one message; `withhold` takes the lines of
+hidden tests out of anything else that is shown. Read next: explain.py, pages.py.
 """
 
 from __future__ import annotations
 
 import re
-import textwrap
 from collections.abc import Iterable, Sequence
-from pathlib import Path
 from typing import Any
 
-import nbformat
-from nbformat import NotebookNode, v4
-from nbgrader.preprocessors import ClearHiddenTests
+from nbformat import NotebookNode
 from nbgrader.utils import is_grade
 
 from autograder.submission import exercise_of
@@ -88,51 +82,12 @@ def messages(nb: NotebookNode) -> dict[str, str | None]:
     }
 
 
-class Explain(ClearHiddenTests):
-    """Prepares an autograded notebook for its feedback page."""
-
-    def preprocess(self, nb, resources):  # type: ignore[no-untyped-def]
-        """Change nb in place. Its notices come first, then the cells as the author may see them."""
-        told = messages(nb)
-        secrets = self._cut_hidden_tests(nb)
-        for name, cell in named(nb).items():
-            message = told.get(exercise_of(name)) if is_grade(cell) else None
-            if message:
-                cell.outputs = [_spoken(message)]
-        for cell in nb.cells:
-            withhold(cell, secrets)
-        notices = [*about(nb)["notices"], *refused_beside(Path(resources["metadata"]["path"]), nb)]
-        if notices:
-            nb.cells.insert(0, _notice_cell(notices))
-        return nb, resources
-
-    def _cut_hidden_tests(self, nb: NotebookNode) -> set[str]:
-        """Remove the hidden regions; return their telling lines that no visible cell has."""
-        before: set[str] = set()
-        for cell in filter(is_grade, nb.cells):
-            before |= _lines([cell])
-            if self._remove_hidden_test_region(cell):
-                cell.source += "\n# The hidden tests of this cell are not shown."
-        return before - _lines(nb.cells)
-
-
 def about(nb: NotebookNode) -> dict[str, Any]:
     """What the grader wrote into a notebook: `notices`, and whether it was `refused`."""
     return {"notices": [], "refused": False, **nb.metadata.get("autograder", {})}
 
 
-def refused_beside(folder: Path, nb: NotebookNode) -> list[str]:
-    """Notices of the submission's other notebooks that were refused.
-
-    nbgrader hands a page back only for a notebook that came in, so that a missing one must be
-    mentioned on the pages of the others.
-    """
-    others = [nbformat.read(path, as_version=4) for path in sorted(folder.glob("*.ipynb"))]
-    told = [line for other in others if about(other)["refused"] for line in about(other)["notices"]]
-    return [line for line in told if line not in about(nb)["notices"]]
-
-
-def _lines(cells: Iterable[NotebookNode]) -> set[str]:
+def lines_of(cells: Iterable[NotebookNode]) -> set[str]:
     lines = (line.strip() for cell in cells for line in cell.source.splitlines())
     return {line for line in lines if len(line) >= SHORTEST_SECRET}
 
@@ -155,14 +110,3 @@ def _without(text: str, secrets: Sequence[str]) -> str:
         for shape in (secret, repr(secret)[1:-1]):
             text = text.replace(shape, WITHHELD)
     return text
-
-
-def _spoken(message: str) -> NotebookNode:
-    """The message as an error output: the page shows it set apart, and escapes it."""
-    lines = [textwrap.fill(line, 88) for line in message.splitlines()]  # a page does not scroll
-    return v4.new_output("error", ename="", evalue=message, traceback=lines)
-
-
-def _notice_cell(notices: Sequence[str]) -> NotebookNode:
-    text = "**About this submission**\n\n" + "\n".join(f"- {notice}" for notice in notices)
-    return v4.new_markdown_cell(text, id="notices")

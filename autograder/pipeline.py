@@ -13,14 +13,17 @@ from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any
 
+import nbformat
 from nbgrader.auth import Authenticator
 from nbgrader.converters import GenerateAssignment, GenerateFeedback
 from nbgrader.exchange import ExchangeFactory
 
 from autograder.courseroot import CourseRoot
 from autograder.errors import CourseError, UsageError
+from autograder.feedback import named
 from autograder.fit import refused
 from autograder.grading import EXCHANGE_FILES, Graded, Progress, chosen, grade, run
+from autograder.pages import Overview, results, summary, title_of
 from autograder.pool import Files
 from autograder.preprocessor import files_of, terms_of
 from autograder.scores import require_generated
@@ -95,6 +98,7 @@ def feedback(
         step = GenerateFeedback(coursedir=coursedir, config=course.config)
         step.force = True
         run(step, f"The feedback for {student} could not be written")
+        summarise(course, assignment, student)
         if all((autograded / name).is_file() for name in EXCHANGE_FILES):
             back = _exchange(course, assignment, "ReleaseFeedback", glob.escape(student))
             run(back, f"The feedback for {student} could not be released")
@@ -102,6 +106,32 @@ def feedback(
             by_hand.append(student)
         progress(student)
     return by_hand
+
+
+def summarise(course: CourseRoot, assignment: str, student: str) -> None:
+    """Write feedback/STUDENT/ASSIGNMENT/summary/index.html.
+
+    In a folder of its own: nbgrader takes every page beside the others for a notebook's.
+    """
+    autograded = course.folder("autograded", assignment, student)
+    found, penalty = [], 0.0
+    with course.gradebook() as gradebook:
+        submission = gradebook.find_submission(assignment, student)
+        for book in sorted(submission.notebooks, key=lambda book: book.name):
+            path = autograded / f"{book.name}.ipynb"
+            if path.is_file():
+                nb = nbformat.read(path, as_version=4)
+                for grade in book.grades:
+                    role = named(nb)[grade.name].metadata.nbgrader
+                    role.update(score=grade.score, points=grade.max_score)
+                title = title_of(nb, book.name)
+                found.append(
+                    Overview(book.name, title, book.score, book.max_score, tuple(results(nb)))
+                )
+            penalty += book.late_submission_penalty or 0
+    page = course.folder("feedback", assignment, student) / "summary" / "index.html"
+    page.parent.mkdir(parents=True, exist_ok=True)
+    page.write_text(summary(student, assignment, found, penalty), encoding="utf-8")
 
 
 def _exchange(course: CourseRoot, assignment: str, step: str, student: str = "*") -> Any:

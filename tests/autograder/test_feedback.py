@@ -38,7 +38,7 @@ def test_the_page_says_what_was_wrong(
 
 def test_everybody_gets_a_page_for_every_notebook(graded: GradedClass) -> None:
     folder = graded.room.course.path / "feedback"
-    pages = {(p.parent.parent.name, p.stem) for p in folder.rglob("*.html")}
+    pages = {(p.parent.parent.name, p.stem) for p in folder.glob("*/*/*.html")}
     assert pages == {(s, n) for s in STUDENTS for n in ("1-mean", "2-units")}
 
 
@@ -55,7 +55,7 @@ def test_a_page_keeps_the_part_of_a_test_that_everybody_may_see(graded: GradedCl
 
 def test_a_complete_notebook_hears_of_no_failure(graded: GradedClass) -> None:
     page = graded.room.page("complete", "1-mean")
-    assert "Score: 5.0 / 5.0" in page
+    assert "Score: 5 of 5 points" in page
     assert "About this submission" not in page
 
 
@@ -127,3 +127,26 @@ def test_a_cell_that_prints_what_ran_before_it_finds_no_test(graded: GradedClass
     page = graded.room.page("prints-the-history", "1-mean")
     assert "'import math'" in page
     assert "isclose(" not in page
+
+
+def test_the_summary_has_every_notebook_with_its_points(graded: GradedClass) -> None:
+    folder = graded.room.course.folder("feedback", "numbers", "partly-solved")
+    text = (folder / "summary" / "index.html").read_text("utf-8")
+    assert "6 of 10 points" in text
+    assert 'href="../1-mean.html"' in text
+    assert 'href="../2-units.html"' in text
+    assert NO_ANSWER in text
+
+
+def test_a_page_leads_from_each_exercise_to_its_place(graded: GradedClass) -> None:
+    folder = graded.room.course.folder("feedback", "numbers", "complete")
+    text = (folder / "1-mean.html").read_text("utf-8")
+    assert 'href="#exercise-numbers-1-mean"' in text
+    assert 'id="exercise-numbers-1-mean"' in text
+
+
+def test_no_page_can_run_or_fetch_anything(graded: GradedClass) -> None:
+    for path in (graded.room.course.path / "feedback").rglob("*.html"):
+        text = path.read_text("utf-8")
+        assert "default-src 'none'; img-src data:; style-src 'unsafe-inline'" in text
+        assert "<script" not in text
