@@ -36,8 +36,11 @@ class Names:
     stable: frozenset[str] = frozenset()  # of `binds`: by import, def or class alone
     uses: frozenset[str] = frozenset()
     reads: frozenset[str] = frozenset()  # of `uses`: may be read before the cell itself binds it
+    imports: frozenset[tuple[str, str]] = frozenset()  # (name, package)
+    sets: frozenset[str] = frozenset()  # names with an attribute or item that is assigned
+    calls: frozenset[str] = frozenset()  # names of which something is called for its effect
     reaches_all: bool = False  # may use any name
-    acts_behind: bool = False  # may change a module, the file system or a setting
+    acts_behind: bool = False  # may write files, or is a magic
 
 
 @lru_cache(maxsize=4096)
@@ -49,17 +52,18 @@ def names_of(source: str) -> Names:
     except (SyntaxError, ValueError, RecursionError):
         return Names()
     binds, uses = _globals(table)
-    stable = _defined(tree) - _assigned(tree)
-    imported = _imported(tree)
+    nodes = list(ast.walk(tree))
     return Names(
         frozenset(binds),
-        frozenset(stable & binds),
+        frozenset((_defined(tree) - _assigned(tree)) & binds),
         frozenset(uses),
         frozenset(_nested(table) | _read_first(tree.body, set())),
+        frozenset(_imported(tree).items()),
+        frozenset(filter(None, (_root(n) for n in nodes if _sets(n)))),
+        frozenset(filter(None, (_root(n) for n in nodes if _calls(n)))),
         bool(uses & REACHES_ALL),
-        "get_ipython" in uses or "open" in uses or any(_acts_behind(n, stable, imported)
-                                                       for n in ast.walk(tree)),
-    )  # fmt: skip
+        bool(uses & {"get_ipython", "open"}) or any(_writes(n) for n in nodes),
+    )
 
 
 def _globals(table: symtable.SymbolTable) -> tuple[set[str], set[str]]:
@@ -158,18 +162,22 @@ def _loads(node: ast.expr) -> bool:
 
 def _root(node: ast.AST) -> str | None:
     """`np` of `np.random.state[0]`."""
-    while isinstance(node, ast.Attribute | ast.Subscript | ast.Call):
+    while isinstance(node, ast.Attribute | ast.Subscript | ast.Call | ast.Expr):
         node = node.func if isinstance(node, ast.Call) else node.value
     return node.id if isinstance(node, ast.Name) else None
 
 
-def _acts_behind(node: ast.AST, stable: set[str], imported: dict[str, str]) -> bool:
-    """Whether the node may change something that is not named in the notebook."""
-    if isinstance(node, ast.Attribute | ast.Subscript) and not _loads(node):
-        return _root(node) in stable  # np.pi = 3
-    if isinstance(node, ast.Expr) and isinstance(node.value, ast.Call):
-        root = _root(node.value)
-        return root in imported and imported[root] not in OWN_PACKAGES  # np.random.seed(1)
+def _sets(node: ast.AST) -> bool:
+    """np.pi = 3"""
+    return isinstance(node, ast.Attribute | ast.Subscript) and not _loads(node)
+
+
+def _calls(node: ast.AST) -> bool:
+    """np.random.seed(1), with nothing made of what it returns"""
+    return isinstance(node, ast.Expr) and isinstance(node.value, ast.Call)
+
+
+def _writes(node: ast.AST) -> bool:
     return isinstance(node, ast.Attribute) and node.attr in WRITES_FILES
 
 
@@ -208,6 +216,7 @@ def needed(cells: Sequence[Part], wanted: Iterable[str]) -> set[int]:
     if any(cell.kind == "own" and n.reaches_all for cell, n in zip(cells, names, strict=True)):
         return set(range(len(cells)))
     stable = _stable(cells, names)
+    foreign = {name for n in names for name, top in n.imports if top not in OWN_PACKAGES}
     behind = {name: n.uses for n in names for name in n.stable & stable}
     touched = [_through(n, stable, behind) for n in names]
     reach = [
@@ -217,7 +226,7 @@ def needed(cells: Sequence[Part], wanted: Iterable[str]) -> set[int]:
     run = {
         place
         for place, (cell, n) in enumerate(zip(cells, names, strict=True))
-        if cell.kind == "own" or (cell.kind == "given" and (n.acts_behind or n.reaches_all))
+        if cell.kind == "own" or (cell.kind == "given" and _acts_behind(n, stable, foreign))
     }
     known = set(wanted)
     while True:
@@ -226,6 +235,12 @@ def needed(cells: Sequence[Part], wanted: Iterable[str]) -> set[int]:
         if not more:
             return run
         run |= more
+
+
+def _acts_behind(names: Names, stable: set[str], foreign: set[str]) -> bool:
+    """Whether the cell may change something that is not named: a module, a file, a setting."""
+    changes_modules = names.sets & stable or names.calls & foreign
+    return bool(names.acts_behind or names.reaches_all or changes_modules)
 
 
 def _behind_reads(names: Names, behind: dict[str, frozenset[str]]) -> set[str]:

@@ -4,9 +4,9 @@
 `nbgrader generate_feedback`, the formgrader's button and `autograder feedback` write the same
 page. `summary` is one page for all notebooks of a student.
 
-All text of the author's is escaped; rendered Markdown is sanitised by nbconvert's own filter
-(bleach) after it was defused at the door (submission.py). The page's policy forbids scripts and
-requests, whatever it holds. Templates and style are in templates/.
+All text of the author's is escaped; rendered Markdown is sanitised by bleach, after it was defused
+at the door (submission.py). The page's policy forbids scripts and requests, whatever it holds.
+Templates and style are in templates/.
 """
 
 from __future__ import annotations
@@ -18,10 +18,11 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+import bleach
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
 from nbconvert.exporters import Exporter
-from nbconvert.filters import Highlight2HTML, clean_html, markdown2html, strip_ansi
+from nbconvert.filters import Highlight2HTML, markdown2html, strip_ansi
 from nbformat import NotebookNode
 from nbgrader.utils import is_grade, is_locked, is_solution
 
@@ -30,6 +31,13 @@ from autograder.submission import exercise_of
 
 FOLDER = Path(__file__).parent / "templates"
 PLACE = re.compile(r" \((line \d+ of your code[^\n]*)\)$")
+NO_RESPONSE = "No response."  # nbgrader's own comment; the message says more
+POINTS = re.compile(r"\s*\(\d+ points?\)$")
+TAGS = {
+    "a", "p", "h1", "h2", "h3", "h4", "h5", "h6", "ul", "ol", "li", "table", "thead", "tbody", "tr",
+    "th", "td", "code", "pre", "em", "strong", "br", "hr", "blockquote", "del", "sup", "sub",
+}  # fmt: skip
+LONGEST_TASK = 300  # characters, after which no further paragraph is repeated
 LONGEST_OUTPUT = 20_000  # characters shown of one output
 
 
@@ -157,21 +165,31 @@ def results(nb: NotebookNode) -> list[Result]:
             exercise, heading or exercise, role.get("score") or 0, role.get("points") or 0, asked,
             PLACE.sub("", message) if message else None,
             place.group(1).capitalize() if place else None,
-            comment or None,
+            comment if comment and comment != NO_RESPONSE else None,
             by_hand and role.get("score") is None,
         ))  # fmt: skip
     return found
 
 
 def _task_before(nb: NotebookNode, cell: NotebookNode) -> tuple[str, str]:
-    """(heading, first paragraph) of the text cell before an exercise, as plain text."""
+    """(heading, first paragraphs as HTML) of the text that asks for an answer.
+
+    That is the nearest text with a heading above the answer, below the exercise before.
+    """
     place = next(i for i, other in enumerate(nb.cells) if other is cell)
-    if place == 0 or nb.cells[place - 1].cell_type != "markdown":
-        return "", ""
-    blocks = [block.strip() for block in nb.cells[place - 1].source.split("\n\n") if block.strip()]
-    heading = blocks.pop(0).lstrip("#").strip() if blocks and blocks[0].startswith("#") else ""
-    plain = blocks[0].replace("`", "").replace("**", "") if blocks else ""
-    return heading, " ".join(plain.split())
+    for above in reversed(nb.cells[:place]):
+        if above.cell_type == "code" and is_grade(above):
+            break
+        if above.cell_type == "markdown" and above.source.startswith("#"):
+            heading, _, rest = above.source.partition("\n")
+            asked: list[str] = []
+            for block in rest.strip().split("\n\n"):
+                if block.startswith("```") or sum(map(len, asked)) > LONGEST_TASK:
+                    break
+                asked.append(block)
+            title = POINTS.sub("", heading.lstrip("#").strip())
+            return title, _rendered("\n\n".join(asked))
+    return "", ""
 
 
 def shown(cell: NotebookNode) -> dict[str, Any]:
@@ -179,13 +197,21 @@ def shown(cell: NotebookNode) -> dict[str, Any]:
     name = cell.metadata.get("nbgrader", {}).get("grade_id", "")
     anchor = f"exercise-{name}" if name and is_solution(cell) else None
     if cell.cell_type != "code":
-        return {"anchor": anchor, "html": clean_html(markdown2html(cell.source))}
+        return {"anchor": anchor, "html": _rendered(cell.source)}
     return {
         "anchor": anchor,
         "code": _highlighted(cell.source),
         "folded": _fold(cell),
         "outputs": [_output(output) for output in cell.outputs],
     }
+
+
+def _rendered(markdown: str) -> str:
+    """The Markdown as HTML of text alone."""
+    html = re.sub(r'<a class="anchor-link".*?</a>', "", markdown2html(markdown))
+    return str(
+        bleach.clean(html, TAGS, {"a": ["href"], "*": ["align"]}, {"http", "https", "mailto"})
+    )
 
 
 def _highlighted(source: str) -> str:

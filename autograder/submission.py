@@ -63,8 +63,9 @@ class PlannedCell:
             "solution": self.solution,
             "grade": self.points is not None and not self.task,
             "task": self.task,
-            "checksum": self.checksum,
         }
+        if self.checksum:
+            role["checksum"] = self.checksum
         return role if self.points is None else {**role, "points": self.points}
 
 
