@@ -49,6 +49,10 @@ notebooks: setup  ## execute every notebook with papermill, and say how long eac
 verify: setup  ## prove that every exercise can be solved, and cannot be passed unsolved
 	@$(BIN)/autograder verify
 
+.PHONY: bench
+bench: setup  ## compare grading with nbgrader as it ships, in one run; takes half an hour
+	@$(BIN)/python -m benchmarks.grading
+
 .PHONY: release
 release: setup  ## make release/ from source/ again
 	@$(BIN)/python -m tests.release

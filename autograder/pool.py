@@ -16,8 +16,9 @@ import os
 import socket
 import subprocess
 import sys
+import threading
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass, field, replace
 from types import TracebackType
 from typing import Any
@@ -28,8 +29,9 @@ from autograder.channel import Channel, Closed, Late
 from autograder.errors import GraderFailed, SandboxMissing
 from autograder.examiner import error
 from autograder.fence import Limits
+from autograder.nearby import Nearby
 from autograder.wire import WireError
-from autograder.zygote import MEMORY, NO_FENCE
+from autograder.zygote import FORK, MEMORY, NO_FENCE
 
 START_S = 120.0  # for the imports
 SLACK_S = 10.0  # beyond a cell's own limit, before the examiner itself is given up
@@ -49,6 +51,7 @@ TOO_LARGE = (
 GIVEN_UP = "This cell was not run: too many cells before it had ended the Python process."
 
 Cell = dict[str, Any]
+Ask = Callable[[], bytes]
 
 
 @dataclass(frozen=True)
@@ -66,7 +69,7 @@ class Zygote:
     """One warmed process and its control socket."""
 
     def __init__(self, role: str, modules: list[str], fenced: bool, limits: Limits) -> None:
-        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        ours, theirs = socket.socketpair()
         program = [sys.executable, "-P", "-m", "autograder.zygote", str(theirs.fileno())]
         self.process = subprocess.Popen(
             sandbox.command(program) if fenced else program,
@@ -76,16 +79,16 @@ class Zygote:
             start_new_session=True,
         )
         theirs.close()
-        self.control = ours
+        self.control, self.lock = ours, threading.Lock()
         orders = {"role": role, "modules": modules, "fenced": fenced, "limits": asdict(limits),
                   "user": sandbox.user() if fenced else None}  # fmt: skip
-        ours.send(json.dumps(orders).encode())
+        ours.sendall(json.dumps(orders).encode() + b"\n")
 
     def wait_until_warm(self) -> None:
         """Raises GraderFailed if it does not come up."""
         self.control.settimeout(START_S)
         try:
-            said = self.control.recv(16)
+            said = self.control.recv(4)
         except OSError:
             said = b""
         if said != b"warm":
@@ -97,8 +100,10 @@ class Zygote:
         work, their_work = socket.socketpair()
         leash, their_leash = socket.socketpair()
         theirs = [their_work, their_leash, *others]
+        fds = [sock.fileno() for sock in theirs]
         try:
-            socket.send_fds(self.control, [b"fork"], [sock.fileno() for sock in theirs])
+            with self.lock:
+                socket.send_fds(self.control, [FORK], fds)
         except OSError as gone:
             work.close()
             leash.close()
@@ -124,8 +129,49 @@ def _environment() -> dict[str, str]:
     return {**os.environ, **quiet, "PYTHONPATH": str(sandbox.HERE.parent)}
 
 
+class Forks:
+    """Both zygotes; each notebook is examined in forks of them."""
+
+    def __init__(
+        self, modules: Iterable[str], judging: Iterable[str], sandboxed: bool, limits: Limits
+    ) -> None:
+        free = replace(limits, memory=0)
+        names = sorted(set(modules))
+        self.candidates = Zygote("candidate", names, sandboxed, limits if sandboxed else free)
+        self.examiners = Zygote("examiner", sorted(set(judging)), False, free)
+        try:
+            for zygote in (self.candidates, self.examiners):
+                zygote.wait_until_warm()
+        except GraderFailed:
+            self.close()
+            raise
+
+    @contextlib.contextmanager
+    def pair(self) -> Iterator[tuple[socket.socket, Ask]]:
+        """(the examiner's work socket, a question to the candidate's keeper)."""
+        with contextlib.ExitStack() as sockets:
+            data, data_leash = map(sockets.enter_context, self.candidates.fork())
+            work, _leash = map(sockets.enter_context, self.examiners.fork(data, data_leash))
+            data.close()
+            yield work, lambda: _heard(data_leash)
+
+    def close(self) -> None:
+        """End both, with everything that still runs."""
+        self.candidates.stop()
+        self.examiners.stop()
+
+
+def _heard(leash: socket.socket) -> bytes:
+    """What a keeper said at the end of its candidate."""
+    leash.settimeout(2)
+    try:
+        return leash.recv(500)
+    except OSError:
+        return b""
+
+
 class Pool:
-    """Both zygotes. `modules` are imported ahead for the candidate, `judging` for the examiner.
+    """`modules` are imported ahead for the candidate, `judging` for the examiner.
 
     Several threads may examine at once.
     """
@@ -137,17 +183,14 @@ class Pool:
         sandboxed: bool = True,
         limits: Limits | None = None,
     ) -> None:
-        names = sorted(set(modules))
         self.limits = limits or Limits()
-        ours = replace(self.limits, memory=0)
-        self.candidates = Zygote("candidate", names, sandboxed, self.limits if sandboxed else ours)
-        self.examiners = Zygote("examiner", sorted(set(judging)), False, ours)
-        try:
-            for zygote in (self.candidates, self.examiners):
-                zygote.wait_until_warm()
-        except GraderFailed:
-            self.close()
-            raise
+        self.starter: Forks | Nearby
+        if hasattr(os, "fork"):
+            self.starter = Forks(modules, judging, sandboxed, self.limits)
+        elif sandboxed:
+            raise SandboxMissing(f"There is no sandbox for this system. {sandbox.WITHOUT}")
+        else:
+            self.starter = Nearby()
 
     def __enter__(self) -> Pool:
         return self
@@ -157,9 +200,8 @@ class Pool:
         self.close()
 
     def close(self) -> None:
-        """End both, with everything that still runs."""
-        self.candidates.stop()
-        self.examiners.stop()
+        """End everything that it started."""
+        self.starter.close()
 
     def examine(
         self, cells: list[Cell], files: Files, timeout_s: float = 30, restarts: int = 4
@@ -184,40 +226,27 @@ class Pool:
         self, cells: list[Cell], files: Files, timeout_s: float
     ) -> tuple[list[list[Output]], tuple[int, str] | None]:
         """Outputs of every cell and None; or of some, and (where it ended, why)."""
-        data, data_leash = self.candidates.fork()
-        try:
-            work, leash = self.examiners.fork(data, data_leash)
-        except GraderFailed:
-            data_leash.close()
-            raise
-        finally:
-            data.close()
-        driver, outputs = Channel(work), list[list[Output]]()
-        try:
-            job = {"cells": cells, "timeout": timeout_s}
-            driver.send({**job, "files": files.given, "brought": files.brought})
-            for _ in cells:
-                report = driver.receive(time.monotonic() + timeout_s + SLACK_S)
-                if report[0] == "ended":
-                    return outputs, (report[1], self._why(report[2], data_leash, timeout_s))
-                outputs.append(report[2])
-        except (Late, Closed, WireError) as trouble:  # the examiner itself, by what it was given
-            stuck = isinstance(trouble, Late)
-            return outputs, (len(outputs), self._why(stuck, data_leash, timeout_s))
-        finally:
-            for sock in (work, leash, data_leash):
-                sock.close()
+        outputs: list[list[Output]] = []
+        with self.starter.pair() as (work, keeper):
+            driver = Channel(work)
+            try:
+                job = {"cells": cells, "timeout": timeout_s}
+                driver.send({**job, "files": files.given, "brought": files.brought})
+                for _ in cells:
+                    report = driver.receive(time.monotonic() + timeout_s + SLACK_S)
+                    if report[0] == "ended":
+                        return outputs, (report[1], self._why(report[2], keeper, timeout_s))
+                    outputs.append(report[2])
+            except (Late, Closed, WireError) as trouble:  # the examiner, by what it was given
+                stuck = isinstance(trouble, Late)
+                return outputs, (len(outputs), self._why(stuck, keeper, timeout_s))
         return outputs, None
 
-    def _why(self, stuck: bool, leash: socket.socket, timeout_s: float) -> str:
+    def _why(self, stuck: bool, keeper: Ask, timeout_s: float) -> str:
         """In words; the candidate's keeper knows whether it was memory."""
         if stuck:
             return STUCK.format(timeout=timeout_s)
-        leash.settimeout(2)
-        try:
-            said = leash.recv(500)
-        except OSError:
-            said = b""
+        said = keeper()
         if said[:1] == NO_FENCE:
             raise SandboxMissing(
                 f"The sandbox cannot close: {said[1:].decode()}. {sandbox.WITHOUT}"

@@ -48,17 +48,17 @@ class Link:
 
         Raises ProcessEnded if there will never be one.
         """
+        late = False
         try:
             self.channel.send(request)
             try:
-                return self.channel.receive(self.until, self._stub), False
+                return self.channel.receive(self.until, self._stub), late
             except Late:
+                late = True
                 self.interrupt()
-                return self.channel.receive(time.monotonic() + GRACE_S, self._stub), True
-        except Late:
-            raise ProcessEnded(stuck=True) from None
-        except (Closed, WireError):
-            raise ProcessEnded(stuck=False) from None
+                return self.channel.receive(time.monotonic() + GRACE_S, self._stub), late
+        except (Late, Closed, WireError):
+            raise ProcessEnded(stuck=late) from None
 
     def run(self, cell: str, source: str) -> tuple[list[Any], bool]:
         """(outputs, whether it was stopped for time) of one of the student's cells."""

@@ -36,20 +36,21 @@ from autograder.cells import Shell, make_shell
 from autograder.channel import Closed
 
 WATCH_S = 0.1  # between two looks at the memory
+FORK = b"fork"  # a message of this length comes with the file descriptors
 MEMORY, ENDED, NO_FENCE = b"m", b"e", b"f"  # what a keeper says at the end
 
 
 def main() -> None:
     """Read the orders, warm up, fork until the socket closes."""
     control = socket.socket(fileno=int(sys.argv[1]))
-    orders = json.loads(control.recv(1 << 20))
+    orders = json.loads(_line(control))
     _become(orders["user"])
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the grader, which tells us
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # the kernel takes away keepers that are done
     shell = warm(orders["modules"])
     control.send(b"warm")
     while True:
-        message, fds, _, _ = socket.recv_fds(control, 16, 4)
+        message, fds, _, _ = socket.recv_fds(control, len(FORK), 4)
         if not message:
             return
         if os.fork() == 0:
@@ -58,6 +59,13 @@ def main() -> None:
             os._exit(0)
         for fd in fds:
             os.close(fd)
+
+
+def _line(sock: socket.socket) -> bytes:
+    text = b""
+    while not text.endswith(b"\n"):
+        text += sock.recv(1 << 16) or b"\n"
+    return text
 
 
 def _become(user: int | None) -> None:
