@@ -56,6 +56,9 @@ c.CourseDirectory.ignore = [
 c.Exchange.root = str(exchange_folder())
 c.Exchange.assignment_dir = os.environ.get("DWCP_WORK", str(root / "work"))
 
+# Of what strangers put into the exchange, plain files are taken, and no links followed.
+c.ExchangeFactory.collect = "autograder.collect.Collect"
+
 # The release is made from the source each time; there is nothing in it to keep.
 c.GenerateAssignment.force = True
 # As nbgrader's own list, after two of ours: learners do not get the cells that guard the prose,

@@ -108,7 +108,6 @@ USES: dict[str, Any] = {
     "attribute": lambda target, args, named: getattr(target, *args),
     "length": lambda target, args, named: len(target),
     "item": lambda target, args, named: target[args[0]],
-    "contains": lambda target, args, named: args[0] in target,
     "iterate": lambda target, args, named: iter(target),
     "next": lambda target, args, named: next(target),
     "text": lambda target, args, named: str(target),

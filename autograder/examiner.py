@@ -5,7 +5,8 @@ locked cell is run here. A name that a locked cell reads and no locked cell defi
 the candidate first. It reports each cell as it is done:
 
     job      {"cells": [{"name", "source", "shown", "where", "fetch", "left_out"}, ...],
-             "files": {path: bytes}, "brought": the student's own, "timeout": s}
+             "files": {path: bytes}, "brought": the student's own, "timeout": s for a
+             cell, "left": s for them all}
              `where` is "candidate", "here" or "both"; `shown` is the source as the candidate may
              see it
     report   ("cell", index, outputs) for each cell, then ("done",)
@@ -33,6 +34,7 @@ from autograder.channel import Channel
 from autograder.stubs import CellTimeoutError, Link, ProcessEnded
 
 NOT_RUN = "NotRun"  # the error name of a cell that was left out; its text says why
+TOO_LONG_IN_ALL = "This cell was not run: the cells before it took too long altogether."
 
 
 def serve(sock: socket.socket, shell: Shell, candidate: socket.socket, leash: Any) -> None:
@@ -41,7 +43,7 @@ def serve(sock: socket.socket, shell: Shell, candidate: socket.socket, leash: An
     job = driver.receive()
     link = Link(Channel(candidate), partial(_interrupt, leash))
     write_files(job["files"])
-    examination = Examination(shell, link, job["timeout"])
+    examination = Examination(shell, link, job["timeout"], job["left"])
     for index, cell in enumerate(job["cells"]):
         try:
             if index == 0:
@@ -62,18 +64,21 @@ def _interrupt(leash: Any) -> None:
 class Examination:
     """The locked cells' namespace, and the way to the candidate."""
 
-    def __init__(self, shell: Shell, link: Link, timeout_s: float) -> None:
+    def __init__(self, shell: Shell, link: Link, timeout_s: float, left_s: float) -> None:
         self.shell, self.link, self.timeout_s = shell, link, timeout_s
-        self.ended: ProcessEnded | None = None
+        self.ends = time.monotonic() + left_s
 
     def run(self, cell: dict[str, Any]) -> list[Output]:
         """Run one cell, where it belongs. Raises ProcessEnded if that was the candidate's end."""
-        if cell["left_out"]:
-            return [error(NOT_RUN, cell["left_out"])]
-        self.link.until = time.monotonic() + self.timeout_s
+        now = time.monotonic()
+        if cell["left_out"] or now > self.ends:
+            why = cell["left_out"] or TOO_LONG_IN_ALL
+            return [{**error(NOT_RUN, why), "left_out": True}]
+        self.link.until = min(now + self.timeout_s, self.ends)
         outputs: list[Output] = []
         if cell["where"] in ("candidate", "both"):
             outputs, late = self.link.run(cell["name"], cell["shown"])
+            outputs = [_in_their_name(output) for output in outputs]
             if late:
                 outputs.append(error(CellTimeoutError.__name__, "the cell was stopped"))
         if cell["where"] in ("here", "both"):
@@ -86,13 +91,35 @@ class Examination:
                 self.shell.user_ns.update(self.link.fetch(cell["fetch"]))
             except Exception as refusal:
                 return [error(type(refusal).__name__, str(refusal))]
-            outputs = self.shell.run(cell["source"], cell["name"])
+            outputs = self._both_ways(cell)
         if isinstance(self.shell.raised, ProcessEnded):
             raise self.shell.raised
         place = getattr(self.shell.raised, "place_elsewhere", None)
         if place and outputs[-1]["output_type"] == "error":
             outputs[-1]["evalue"] += f" ({place})"
         return outputs
+
+    def _both_ways(self, cell: dict[str, Any]) -> list[Output]:
+        """Run the test; if the student's function changed its arguments beside returning a value,
+        once more with the arguments left alone. It has to pass both times."""
+        self.link.changed_beside = self.link.by_value = False
+        outputs = self.shell.run(cell["source"], cell["name"])
+        if self.link.changed_beside and self.shell.raised is None:
+            self.link.by_value = True
+            outputs = self.shell.run(cell["source"], cell["name"])
+            self.link.by_value = False
+        return outputs
+
+
+def _in_their_name(output: Any) -> Any:
+    """An output of the student's, which cannot say that it is one of ours."""
+    if type(output) is not dict:
+        return None
+    name = output.get("ename")
+    if type(name) is str and name in (NOT_RUN, CellTimeoutError.__name__):
+        output["ename"] = f"own {name}"
+    output.pop("left_out", None)
+    return output
 
 
 def error(name: str, text: str) -> Output:

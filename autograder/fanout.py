@@ -95,13 +95,13 @@ def fan_out(
             if isinstance(result, AutograderError):
                 raise result
             send_next()
-            yield student, _told(result, future.status)
+            yield student, _told(result)
 
 
-def _told(result: object, status: str) -> Marked:
-    """The result, or what became of the worker."""
-    if status == "finished":
-        return result  # type: ignore[return-value]
+def _told(result: object) -> Marked:
+    """The result, or what became of the worker; an error comes as (type, error, traceback)."""
+    if isinstance(result, dict | str):
+        return result
     error = result[1] if isinstance(result, tuple) and len(result) > 1 else result
     if isinstance(error, AutograderError):
         raise error

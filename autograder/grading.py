@@ -199,8 +199,15 @@ def _strange_names(course: CourseRoot, assignment: str, student: str) -> list[st
     expected = {Path(name).parts[0] for name in course.files(assignment)} | EXCHANGE_FILES
     expected |= {name.split("/")[0] for name in _brought(course, assignment)}
     found = list(folder.iterdir()) if folder.is_dir() else []
-    strange = [p.name for p in found if p.is_symlink() or p.name not in expected]
+    strange = [p.name for p in found if p.name not in expected or not _plain(p, expected)]
     return [glob.escape(name) for name in strange if not name.endswith(".ipynb")]
+
+
+def _plain(path: Path, files: set[str]) -> bool:
+    """Whether it is a file, or a folder that should be one; no link, pipe or device."""
+    if path.is_symlink() or not (path.is_file() or path.is_dir()):
+        return False
+    return path.is_file() or not any(name == path.name for name in files)
 
 
 def run(step: Any, failed: str) -> None:

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import ast
 import builtins
+import re
 import symtable
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -23,6 +24,9 @@ KNOWN = frozenset(dir(builtins)) | IPYTHON | {"__name__", "__builtins__", "__fil
 # With these, a cell can reach any name without naming it.
 REACHES_ALL = frozenset({"exec", "eval", "globals", "locals", "vars", "compile", "__import__",
                          "get_ipython", "In", "Out", "_", "__", "___", "_ih", "_oh"})  # fmt: skip
+LONGEST = 50_000  # characters of a cell that is taken apart
+MOST_MAGICS = 40  # lines of it; IPython looks for them in quadratic time
+MAGIC_LINE = re.compile(r"^\s*[%!?]|=\s*[%!]|\?\s*$", re.MULTILINE)
 WRITES_FILES = frozenset({"write_text", "write_bytes", "to_csv", "to_json", "to_parquet", "mkdir",
                           "savefig", "save", "savez", "unlink", "chdir"})  # fmt: skip
 OWN_PACKAGES = ("course", "IPython")  # calling what they export changes nothing behind one's back
@@ -46,11 +50,15 @@ class Names:
 @lru_cache(maxsize=4096)
 def names_of(source: str) -> Names:
     """The names of a cell's source, magics included."""
+    tree = _parsed(source)
+    if tree is None:
+        return Names(reaches_all=True)  # whoever wrote it
     try:
-        text = TransformerManager().transform_cell(source)
-        tree, table = ast.parse(text), symtable.symtable(text, "cell", "exec")
-    except (SyntaxError, ValueError, RecursionError):
+        table = symtable.symtable(_transformed(source), "cell", "exec")
+    except (SyntaxError, ValueError):
         return Names()
+    except (MemoryError, RuntimeError):
+        return Names(reaches_all=True)
     binds, uses = _globals(table)
     nodes = list(ast.walk(tree))
     return Names(
@@ -64,6 +72,25 @@ def names_of(source: str) -> Names:
         bool(uses & REACHES_ALL),
         bool(uses & {"get_ipython", "open"}) or any(_writes(n) for n in nodes),
     )
+
+
+def _parsed(source: str) -> ast.Module | None:
+    """The tree of a cell, empty if it cannot be parsed; None if it is not to be taken apart."""
+    if len(source) > LONGEST or len(MAGIC_LINE.findall(source)) > MOST_MAGICS:
+        return None
+    try:
+        tree = ast.parse(_transformed(source))
+        ast.unparse(tree)  # as deep as whatever walks through it later
+        return tree
+    except (SyntaxError, ValueError):
+        return ast.Module([], [])
+    except (MemoryError, RuntimeError):
+        return None
+
+
+def _transformed(source: str) -> str:
+    """Magics as the calls that IPython makes of them."""
+    return str(TransformerManager().transform_cell(source))
 
 
 def _globals(table: symtable.SymbolTable) -> tuple[set[str], set[str]]:
@@ -137,13 +164,10 @@ def _imported(tree: ast.Module) -> dict[str, str]:
 
 
 def modules_of(source: str) -> set[str]:
-    """The modules that a cell imports, anywhere in it."""
-    try:
-        tree = ast.parse(TransformerManager().transform_cell(source))
-    except (SyntaxError, ValueError, RecursionError):
-        return set()
+    """The modules that a cell imports, anywhere in it; none of a cell that is not taken apart."""
+    tree = _parsed(source)
     found = set()
-    for node in ast.walk(tree):
+    for node in ast.walk(tree) if tree else ():
         if isinstance(node, ast.Import):
             found |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom) and node.module and not node.level:

@@ -86,14 +86,17 @@ def feedback(
     """Write feedback/STUDENT/ASSIGNMENT/*.html and release what came through the exchange.
 
     Returns the students whose pages cannot go back through the exchange, because their
-    submissions did not come from it.
+    submissions did not come from it. Who is not graded gets no page and stops nobody else.
+    Raises UsageError if nobody is graded.
     """
     require_generated(course, assignment)
-    by_hand = []
-    for student in chosen(course, assignment, students):
+    by_hand, ungraded = [], []
+    todo = chosen(course, assignment, students)
+    for student in todo:
         autograded = course.folder("autograded", assignment, student)
         if not autograded.is_dir():
-            raise UsageError(f"{student} is not graded. Run: autograder grade {assignment}")
+            ungraded.append(student)
+            continue
         coursedir = course.coursedir(assignment, glob.escape(student))
         step = GenerateFeedback(coursedir=coursedir, config=course.config)
         step.force = True
@@ -105,6 +108,9 @@ def feedback(
         else:
             by_hand.append(student)
         progress(student)
+    if ungraded and not any(course.folder("autograded", assignment, s).is_dir() for s in todo):
+        who = ", ".join(ungraded)
+        raise UsageError(f"{who} is not graded. Run: autograder grade {assignment}")
     return by_hand
 
 

@@ -34,6 +34,7 @@ from autograder.wire import WireError
 from autograder.zygote import FORK, MEMORY, NO_FENCE
 
 START_S = 120.0  # for the imports
+IN_ALL = 10  # times a cell's limit: what a whole notebook may take, however often it is tried
 SLACK_S = 10.0  # beyond a cell's own limit, before the examiner itself is given up
 
 ENDED = (
@@ -138,7 +139,7 @@ class Forks:
         free = replace(limits, memory=0)
         names = sorted(set(modules))
         self.candidates = Zygote("candidate", names, sandboxed, limits if sandboxed else free)
-        self.examiners = Zygote("examiner", sorted(set(judging)), False, free)
+        self.examiners = Zygote("examiner", sorted(set(judging)), False, limits)
         try:
             for zygote in (self.candidates, self.examiners):
                 zygote.wait_until_warm()
@@ -212,9 +213,10 @@ class Pool:
         it costs only itself; after `restarts` of them the rest is given up.
         """
         left_out: dict[int, str] = {}
+        ends = time.monotonic() + IN_ALL * timeout_s
         while True:
             told = [{**cell, "left_out": left_out.get(i)} for i, cell in enumerate(cells)]
-            outputs, lost = self._attempt(told, files, timeout_s)
+            outputs, lost = self._attempt(told, files, timeout_s, ends - time.monotonic())
             if lost is None:
                 return outputs
             index, why = lost
@@ -223,14 +225,14 @@ class Pool:
                 left_out |= dict.fromkeys(range(index + 1, len(cells)), GIVEN_UP)
 
     def _attempt(
-        self, cells: list[Cell], files: Files, timeout_s: float
+        self, cells: list[Cell], files: Files, timeout_s: float, left_s: float
     ) -> tuple[list[list[Output]], tuple[int, str] | None]:
         """Outputs of every cell and None; or of some, and (where it ended, why)."""
         outputs: list[list[Output]] = []
         with self.starter.pair() as (work, keeper):
             driver = Channel(work)
             try:
-                job = {"cells": cells, "timeout": timeout_s}
+                job = {"cells": cells, "timeout": timeout_s, "left": left_s}
                 driver.send({**job, "files": files.given, "brought": files.brought})
                 for _ in cells:
                     report = driver.receive(time.monotonic() + timeout_s + SLACK_S)

@@ -23,6 +23,7 @@ import nbformat
 from nbformat import NotebookNode, v4
 from nbgrader.utils import is_grade, is_locked, is_solution
 
+from autograder.cells import FLOOD, MAX_OUTPUTS, OUTPUT_LIMIT
 from autograder.examiner import NOT_RUN
 from autograder.names import Part, modules_of, needed, to_fetch
 from autograder.pool import GIVEN_UP, Cell
@@ -30,6 +31,7 @@ from autograder.pool import GIVEN_UP, Cell
 HIDDEN = re.compile(
     r"^### BEGIN HIDDEN TESTS$.*?^### END HIDDEN TESTS$\n?", re.MULTILINE | re.DOTALL
 )
+NOTEBOOK_LIMIT = 10_000_000  # characters of all its outputs
 SHOWN = ("text/plain", "image/png", "image/jpeg")  # nothing that a browser would execute
 MAGIC = {"image/png": b"\x89PNG\r\n\x1a\n", "image/jpeg": b"\xff\xd8\xff"}
 
@@ -123,7 +125,7 @@ def put(nb: NotebookNode, steps: Sequence[Cell | None], outputs: Sequence[list[A
     nb.metadata.autograder.notices tells what was left out. Only a raised error costs points:
     nbgrader would also fail a test for a warning on stderr.
     """
-    said = iter(outputs)
+    said, room = iter(outputs), NOTEBOOK_LIMIT
     notices = nb.metadata.setdefault("autograder", {}).setdefault("notices", [])
     for number, (cell, step) in enumerate(zip(nb.cells, steps, strict=True), start=1):
         if cell.cell_type != "code":
@@ -132,20 +134,43 @@ def put(nb: NotebookNode, steps: Sequence[Cell | None], outputs: Sequence[list[A
         if why := put_back_for(cell):
             raw = [{"output_type": "error", "ename": NOT_RUN, "evalue": why, "traceback": [why]}]
         cell.execution_count = number if step else None
-        cell.outputs = [made for output in raw if (made := output_of(output))]
+        cell.outputs = cut([made for output in raw if (made := output_of(output))], room)
+        room -= sum(len(str(output)) for output in cell.outputs)
+        for output in raw:
+            left_out = type(output) is dict and output.get("left_out") is True
+            if left_out and output["evalue"] != GIVEN_UP:
+                notices.append(f"Cell {number}: {output['evalue']}")
         for output in cell.outputs:
-            left_out = output.output_type == "error" and output.ename == NOT_RUN
-            if left_out and not why and output.evalue != GIVEN_UP:
-                notices.append(f"Cell {number}: {output.evalue}")
             if is_grade(cell) and output.output_type == "stream":
                 output.name = "stdout"
 
 
+def cut(outputs: list[NotebookNode], room: int) -> list[NotebookNode]:
+    """As many of them as there is room for; an error always stays, shortened.
+
+    The candidate has cut them already, if it is still the process that we started.
+    """
+    kept, room = list[NotebookNode](), min(room, OUTPUT_LIMIT + 100_000)
+    for output in outputs[: MAX_OUTPUTS + 10]:
+        size = len(str(output))
+        if output.output_type == "error":
+            output.evalue = output.evalue[:10_000]
+            output.traceback = [line[:2_000] for line in output.traceback[:100]]
+        elif size > room:
+            output = v4.new_output("stream", name="stdout", text=FLOOD)
+            size, room = 0, 0
+        room -= size
+        kept.append(output)
+    return kept
+
+
 def output_of(raw: Any) -> NotebookNode | None:
     """A notebook output of plain text and pictures; None for what is no output at all."""
-    kind = raw.get("output_type") if type(raw) is dict else None
-    if kind == "stream" and raw.get("name") in ("stdout", "stderr"):
-        return v4.new_output("stream", name=raw["name"], text=_text(raw.get("text")))
+    kind, name = (raw.get("output_type"), raw.get("name")) if type(raw) is dict else (None, None)
+    if type(kind) is not str:
+        return None
+    if kind == "stream" and type(name) is str and name in ("stdout", "stderr"):
+        return v4.new_output("stream", name=name, text=_text(raw.get("text")))
     if kind in ("display_data", "execute_result"):
         data = raw.get("data") if type(raw.get("data")) is dict else {}
         shown = {mime: _text(data[mime]) for mime in SHOWN if _can_be_shown(mime, data.get(mime))}

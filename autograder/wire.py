@@ -37,8 +37,10 @@ MAX_ITEMS = 2_000_000  # values in one message
 MAX_INT_BYTES = 8_192  # an int of about 20,000 digits
 
 DTYPE = re.compile(r"\|b1|[|<>][iufcSU]\d+|[<>][mM]8\[\d*[A-Za-z]+\]")  # of an array with raw items
+ZONE = re.compile(r"(?!dateutil)[A-Za-z][\w+-]*(/[A-Za-z][\w+-]*)*|UTC[+-]\d\d:\d\d")
 LABELLED = re.compile(  # dtypes whose items travel one by one
-    r"object|str|string|category|boolean|U?Int\d+|Float\d+|datetime64\[\w+, [\w/+:-]+\]"
+    r"object|str|string|category|boolean|U?Int\d+|Float\d+|"
+    rf"datetime64\[\w+, (?:{ZONE.pattern})\]"
 )
 
 
@@ -48,6 +50,9 @@ class WireError(Exception):
 
 class NotPlain(TypeError):
     """A value that cannot cross; the text names its class and what would do instead."""
+
+
+UNREADABLE = (ArithmeticError, LookupError, MemoryError, TypeError, ValueError, struct.error)
 
 
 @dataclass(frozen=True)
@@ -85,7 +90,7 @@ def unpack(data: bytes, revive: Revive = lambda handle: handle) -> Any:
         value = reader.read(0)
     except WireError:
         raise
-    except (ValueError, TypeError, OverflowError, struct.error, UnicodeError) as error:
+    except UNREADABLE as error:
         raise WireError(f"the message is damaged: {error}") from None
     if reader.at != len(data):
         raise WireError("the message goes on after its end")
@@ -432,19 +437,29 @@ def _pandas(kind: Any, *body: Any) -> Any:
     if kind in ("NaT", "NA"):
         return getattr(pd, kind)
     if kind == "Timestamp":
+        if body[1] is not None and not ZONE.fullmatch(body[1]):
+            raise WireError("a time in an unknown zone")
         return pd.Timestamp(body[0], unit="ns").tz_localize(body[1])
     if kind == "Timedelta":
         return pd.Timedelta(body[0], unit="ns")
     if kind == "RangeIndex":
+        if len(body[0]) > MAX_BYTES:
+            raise WireError("an index is too long")
         return pd.RangeIndex(body[0], name=body[1])
     if kind == "MultiIndex":
         return pd.MultiIndex.from_tuples(body[0], names=body[1])
     if kind == "Index":
         return pd.Index(_column(body[0], body[1]), name=body[2])
     if kind == "Series":
-        return pd.Series(_column(body[1], body[2]), index=_index(body[0]), name=body[3])
+        index, column = _index(body[0]), _column(body[1], body[2])
+        if len(index) != len(column):
+            raise WireError("a series is not as long as its index")
+        return pd.Series(column, index=index, name=body[3])
     if kind == "DataFrame":
         index, columns = _index(body[0]), _index(body[1])
+        whole = len(columns) == len(body[2]) and all(len(c[1]) == len(index) for c in body[2])
+        if not whole:
+            raise WireError("a frame is not as large as its labels say")
         data = {place: _column(*column) for place, column in enumerate(body[2])}
         frame = pd.DataFrame(data, index=index, columns=range(len(columns)))
         frame.columns = columns
@@ -464,7 +479,7 @@ def _column(dtype: Any, items: Any) -> Any:
     import numpy as np
     import pandas as pd
 
-    if dtype == "numpy" and type(items) is np.ndarray:
+    if dtype == "numpy" and type(items) is np.ndarray and items.ndim == 1:
         return items
     if type(dtype) is not str or not LABELLED.fullmatch(dtype) or type(items) is not list:
         raise WireError("a column is damaged")

@@ -110,7 +110,7 @@ def keep(orders: dict[str, Any], shell: Shell, sockets: list[socket.socket]) -> 
         _be_the_child(orders, shell, work, leash, others, limits, folder)
     for sock in [work, *others]:
         sock.close()
-    why = _hold(child, leash, limits.memory)
+    why = _hold(child, leash, limits.memory, orders["fenced"])
     with contextlib.suppress(OSError):
         leash.send(why)
     if folder:
@@ -128,6 +128,8 @@ def _be_the_child(
             folder = "/tmp/notebook"
             Path(folder).mkdir()
         os.chdir(folder)
+        if orders["role"] == "examiner":
+            fence.limit_memory(limits)
     except OSError as error:
         leash.send(NO_FENCE + str(error).encode())
         os._exit(1)
@@ -142,14 +144,14 @@ def _be_the_child(
     os._exit(0)
 
 
-def _hold(child: int, leash: socket.socket, memory: int) -> bytes:
+def _hold(child: int, leash: socket.socket, memory: int, fenced: bool) -> bytes:
     """Wait for the child's end; the reason for it."""
     while True:
         ready, _, _ = select.select([leash], [], [], WATCH_S)
         if ready:
             order = _order(leash)
             os.kill(child, signal.SIGINT if order == b"i" else signal.SIGKILL)
-        too_much = memory and _memory_of(_family(child)) > memory
+        too_much = memory and _memory_of(_family(child) if fenced else {child}, memory) > memory
         if too_much:
             os.kill(child, signal.SIGKILL)
         pid, _ = os.waitpid(child, 0 if too_much or (ready and order != b"i") else os.WNOHANG)
@@ -178,10 +180,10 @@ def _family(first: int) -> set[int]:
     return family
 
 
-def _memory_of(pids: set[int]) -> int:
+def _memory_of(pids: set[int], limit: int) -> int:
     """Bytes of memory of these processes; what they share is counted once where we may ask."""
     cheap = {pid: _resident(pid) for pid in pids}
-    if sum(cheap.values()) < 500_000_000:
+    if sum(cheap.values()) < limit:
         return 0  # the usual case, and a hundred times cheaper to find out
     return sum(_proportional(pid) or resident for pid, resident in cheap.items())
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import os
 import textwrap
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from classroom import Desk
@@ -24,52 +24,56 @@ Vary = Callable[[Desk], None]
 
 @dataclass(frozen=True)
 class Attack:
-    """One attacker. `deserved` are the points that the same work earns without the attack."""
+    """One attacker. `deserved` are the points that the same work earns without the attack.
+
+    Some attacks ruin their own author's work: then it may be less.
+    """
 
     name: str
     family: str
     gain: str
     vary: Vary
-    deserved: dict[str, float] = field(default_factory=dict)
+    deserved: Mapping[str, float] = field(default_factory=dict)
+    ruins_itself: bool = False
 
 
 ATTACKS: dict[str, Attack] = {}
 
 
-def attack(family: str, deserved: dict[str, float] = SPREAD) -> Callable[[Vary], Vary]:
+def attack(
+    family: str, deserved: Mapping[str, float] = SPREAD, ruins_itself: bool = False
+) -> Callable[[Vary], Vary]:
     """Put the function into the registry, under its name."""
 
     def enter(vary: Vary) -> Vary:
         name = vary.__name__.replace("_", "-")
         assert vary.__doc__, f"{name} must say what it is after"
-        ATTACKS[name] = Attack(name, family, vary.__doc__, vary, deserved)
+        ATTACKS[name] = Attack(name, family, vary.__doc__, vary, deserved, ruins_itself)
         return vary
 
     return enter
 
 
-def code(name: str, family: str, gain: str, source: str, deserved: dict[str, float] = SPREAD) -> None:
+def code(name: str, family: str, gain: str, source: str, ruins_itself: bool = False) -> None:
     """Enter an attack that is nothing but code in the answer cell of `mean`."""
 
     def vary(desk: Desk) -> None:
         in_mean(desk, source)
 
-    ATTACKS[name] = Attack(name, family, gain, vary, deserved)
+    ATTACKS[name] = Attack(name, family, gain, vary, SPREAD, ruins_itself)
 
 
 def style(name: str, family: str, gain: str, exercise: str, source: str) -> None:
-    """Enter an attack on a test of the notebook 3-styles; it deserves nothing."""
+    """Enter an attack on a test of another style; it deserves nothing."""
 
     def vary(desk: Desk) -> None:
-        desk.only("3-styles")
-        desk.answer("3-styles", f"styles-{exercise}", clean(source))
+        desk.answer("1-mean", f"styles-{exercise}", clean(source))
 
     ATTACKS[name] = Attack(name, family, gain, vary, {})
 
 
 def in_mean(desk: Desk, source: str) -> None:
     """`spread` is solved; the answer to `mean` is this code."""
-    desk.only("1-mean")
     desk.solve("numbers-1-spread")
     desk.answer("1-mean", "numbers-1-mean", clean(source))
 
@@ -314,7 +318,7 @@ code(
     get_ipython().input_transformers_cleanup.append(lambda lines: ["pass\\n"])
     get_ipython().input_transformers_post.append(lambda lines: ["pass\\n"])
     """,
-    deserved={},
+    ruins_itself=True,
 )  # fmt: skip
 code(
     "hooks-before-and-after", PATCHED, "Hooks that repair the namespace around each cell.",
@@ -336,7 +340,7 @@ code(
     shell.showtraceback = lambda *a, **k: None
     shell.run = lambda self, source, name: []
     """,
-    deserved={},
+    ruins_itself=True,
 )  # fmt: skip
 code(
     "patched-builtins", PATCHED, "Python's own functions say what is expected.",
@@ -347,6 +351,7 @@ code(
     builtins.isinstance = lambda *a: True
     builtins.__build_class__ = None
     """,
+    ruins_itself=True,
 )  # fmt: skip
 code(
     "patched-display", PATCHED, "Its own display hook and publisher write what they like.",
@@ -388,7 +393,7 @@ code(
                     try: setattr(module, attribute, lambda *a, **k: b"")
                     except Exception: pass
     """,
-    deserved={},
+    ruins_itself=True,
 )  # fmt: skip
 code(
     "namespace-with-a-will", PATCHED, "A namespace that answers for names which it does not have.",
@@ -400,7 +405,7 @@ code(
     get_ipython().user_ns.__class__ if False else None
     get_ipython().user_ns = Will(get_ipython().user_ns)
     """,
-    deserved={},
+    ruins_itself=True,
 )  # fmt: skip
 
 # Frames and memory -------------------------------------------------------------------------------
@@ -515,7 +520,7 @@ def writes_everywhere(desk: Desk) -> None:
                 os.makedirs(folder, exist_ok=True)
                 open(folder + "/{MARK}.txt", "w").write("x")
             except OSError: pass
-        for name in ("1-mean", "2-units"):
+        for name in ("1-mean",):
             for way in ("unlink", "truncate"):
                 try: getattr(os, way)(targets[1] + f"/{{name}}.ipynb", *([0] if way == "truncate" else []))
                 except OSError: pass
@@ -546,7 +551,6 @@ code(
         os._exit(0)
     def mean(values): return 1.0
     """,
-    deserved={"spread": 3},
 )  # fmt: skip
 code(
     "kills-everyone", PROCESSES, "Signals to its parent, its group and everyone.",
@@ -633,7 +637,7 @@ code(
         ctypes.memset(where, 1, 100_000_000)
         libc.shmdt(ctypes.c_void_p(where))
         got += 100
-    if got > 800: print("redteam-took-too-much", got)
+        if got == 700: print("redteam-took-too-much", got, "MB")
     """,
 )  # fmt: skip
 code(
@@ -751,14 +755,15 @@ def say(data):
 """
 
 
-def wire(name: str, gain: str, source: str, deserved: dict[str, float] | None = None) -> None:
+def wire(name: str, gain: str, source: str) -> None:
     """Enter an attack on the socket that the student's process holds."""
-    text = SOCKETS + clean(source)
-    code(name, WIRE, gain, text, deserved or {})
+    code(name, WIRE, gain, SOCKETS + clean(source), ruins_itself=True)
 
 
 wire("huge-length", "Makes the examiner wait for four gigabytes.", "say(b'\\xff' * 4)")
-wire("slow-length", "Announces 30 MB and sends nothing of it.", "say(struct.pack('>I', 30_000_000))")
+wire(
+    "slow-length", "Announces 30 MB and sends nothing of it.", "say(struct.pack('>I', 30_000_000))"
+)
 wire("garbage", "Bytes that are no message.", "say(os.urandom(4_000))")
 wire("deep-nesting", "Lists in lists, to break the reader's stack.",
      "say(frame(b'l\\0\\0\\0\\1' * 200_000 + b'N'))")  # fmt: skip
@@ -811,14 +816,22 @@ wire(
         {"image/png": {"width": '1"><script>window.__pwned=1</script>'}}}])))
     """,
 )  # fmt: skip
-wire(
-    "forged-flood", "Thirty megabytes of output in each answer, in many cells.",
-    """
-    text = "x" * 1_000_000
-    many = [{"output_type": "stream", "name": "stdout", "text": text}] * 28
-    say(frame(("ran", many)))
-    """,
-)  # fmt: skip
+
+
+@attack(WIRE, ruins_itself=True)
+def forged_flood(desk: Desk) -> None:
+    """Nearly thirty megabytes of output in each answer, in several cells."""
+    flood = """
+        text = "x" * 1_000_000
+        say(frame(("ran", [{"output_type": "stream", "name": "stdout", "text": text}] * 28)))
+        """
+    in_mean(desk, SOCKETS + clean(flood))
+    nb = desk.read("1-mean")
+    for number in range(2):
+        nb.cells.insert(0, v4.new_code_cell(SOCKETS + clean(flood), id=f"flood-{number}"))
+    desk.write("1-mean", nb)
+
+
 code(
     "forged-handles", WIRE, "A function whose handle has another number, and whose answers are forged.",
     SOCKETS + clean(
@@ -832,7 +845,7 @@ code(
         def mean(values): return 0.0
         """
     ),
-    deserved={},
+    ruins_itself=True,
 )  # fmt: skip
 code(
     "forged-errors", WIRE, "Errors of classes that the examiner looks up by name.",
@@ -849,7 +862,7 @@ code(
         def mean(values): return 0.0
         """
     ),
-    deserved={},
+    ruins_itself=True,
 )  # fmt: skip
 code(
     "changes-what-it-was-not-given", WIRE, "Says that it changed arguments which it never had.",
@@ -901,7 +914,9 @@ def script_in_raw_cells(desk: Desk) -> None:
     in_mean(desk, "x = 1")
     nb = desk.read("1-mean")
     for mime in ("text/html", "", "text/restructuredtext"):
-        nb.cells.append(v4.new_raw_cell(HOSTILE_HTML, metadata={"raw_mimetype": mime, "format": mime}))
+        nb.cells.append(
+            v4.new_raw_cell(HOSTILE_HTML, metadata={"raw_mimetype": mime, "format": mime})
+        )
     desk.write("1-mean", nb)
 
 
@@ -972,7 +987,11 @@ def script_in_metadata(desk: Desk) -> None:
     document["metadata"].update(
         title=HOSTILE_HTML,
         widgets={"application/vnd.jupyter.widget-state+json": {"state": {"x": HOSTILE_HTML}}},
-        language_info={"name": HOSTILE_HTML, "pygments_lexer": HOSTILE_HTML, "codemirror_mode": "x"},
+        language_info={
+            "name": HOSTILE_HTML,
+            "pygments_lexer": HOSTILE_HTML,
+            "codemirror_mode": "x",
+        },
         kernelspec={"name": HOSTILE_HTML, "display_name": HOSTILE_HTML, "language": HOSTILE_HTML},
         authors=[{"name": HOSTILE_HTML}],
     )
@@ -987,7 +1006,14 @@ def script_in_metadata(desk: Desk) -> None:
 def script_in_file_names(desk: Desk) -> None:
     """HTML, wildcards and format strings in the names of the files that are handed in."""
     in_mean(desk, "x = 1")
-    names = ["<img src=x onerror=window.__pwned=1>", "{0.__class__}", "[a-z]*", "%(x)s", "-rf", "a\nb"]
+    names = [
+        "<img src=x onerror=window.__pwned=1>",
+        "{0.__class__}",
+        "[a-z]*",
+        "%(x)s",
+        "-rf",
+        "a\nb",
+    ]
     for name in names:
         (desk.folder / f"{name}.txt").write_text(SCRIPT)
         (desk.folder / f"{name}.ipynb").write_text(json.dumps(v4.new_notebook()))
@@ -999,14 +1025,14 @@ def script_in_file_names(desk: Desk) -> None:
 FILES = "hostile files"
 
 
-@attack(FILES)
+@attack(FILES, {})
 def links_to_other_places(desk: Desk) -> None:
     """Links to the solution, to a neighbour's work and to secrets, in place of its own files."""
     root = desk.source.parents[1]
-    in_mean(desk, "x = 1")
-    (desk.folder / "2-units.ipynb").symlink_to(desk.source / "2-units.ipynb")
-    (desk.folder / "3-styles.ipynb").symlink_to("../../a-complete/numbers/3-styles.ipynb")
-    (desk.folder / "bits.txt").unlink(missing_ok=True)
+    (desk.folder / "1-mean.ipynb").unlink()
+    (desk.folder / "1-mean.ipynb").symlink_to(desk.source / "1-mean.ipynb")
+    (desk.folder / "2-mean.ipynb").symlink_to("../../a-complete/numbers/1-mean.ipynb")
+    (desk.folder / "bits.txt").unlink()
     (desk.folder / "bits.txt").symlink_to(root / "secret.txt")
     (desk.folder / "timestamp.txt").symlink_to(root / "secret.txt")
     (desk.folder / "all").symlink_to(root)
@@ -1015,26 +1041,44 @@ def links_to_other_places(desk: Desk) -> None:
 @attack(FILES, {})
 def folders_in_place_of_files(desk: Desk) -> None:
     """Folders where the grader opens files."""
-    for name in ("1-mean.ipynb", "2-units.ipynb", "bits.txt", "timestamp.txt"):
+    for name in ("1-mean.ipynb", "timestamp.txt"):
         (desk.folder / name).unlink(missing_ok=True)
         (desk.folder / name).mkdir()
         (desk.folder / name / "inner.txt").write_text("x")
+
+
+@attack(FILES, {})
+def a_folder_in_place_of_the_course_s_file(desk: Desk) -> None:
+    """A folder under the name of a file that the assignment gives out."""
+    (desk.folder / "bits.txt").unlink()
+    (desk.folder / "bits.txt").mkdir()
+    (desk.folder / "bits.txt" / "inner.txt").write_text("x")
 
 
 @attack(FILES)
 def brings_the_graders_modules(desk: Desk) -> None:
     """Modules with the names of the grader's own and of the tests', to be imported first."""
     in_mean(desk, "import sitecustomize, math")
-    for name in ("sitecustomize", "math", "autograder", "numpy", "nbgrader_config", "usercustomize"):
-        (desk.folder / f"{name}.py").write_text("import builtins\nbuiltins.isclose = lambda *a: True\n")
+    for name in (
+        "sitecustomize",
+        "math",
+        "autograder",
+        "numpy",
+        "nbgrader_config",
+        "usercustomize",
+    ):
+        (desk.folder / f"{name}.py").write_text(
+            "import builtins\nbuiltins.isclose = lambda *a: True\n"
+        )
 
 
 @attack(FILES, {})
 def every_cell_named_as_a_test(desk: Desk) -> None:
     """Cells of its own under the names and with the ids of the locked ones."""
-    desk.only("1-mean")
     nb = desk.read("1-mean")
-    for number, name in enumerate(("numbers-1-mean-test", "numbers-1-mean", "numbers-1-spread-test")):
+    for number, name in enumerate(
+        ("numbers-1-mean-test", "numbers-1-mean", "numbers-1-spread-test")
+    ):
         fake = v4.new_code_cell("import math\ndef isclose(*a): return True", id=f"{name}")
         fake.metadata["nbgrader"] = {"grade_id": name, "points": 50, "grade": True, "locked": True,
                                      "solution": False, "schema_version": 3, "task": False}  # fmt: skip
@@ -1046,7 +1090,6 @@ def every_cell_named_as_a_test(desk: Desk) -> None:
 @attack(FILES, {})
 def names_from_the_test(desk: Desk) -> None:
     """Answers that define what the tests themselves use."""
-    desk.only("1-mean")
     helper = """
         import math, builtins
         isclose = math.isclose = lambda *a, **k: True

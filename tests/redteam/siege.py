@@ -24,29 +24,28 @@ from nbgrader.utils import is_grade
 
 from autograder import pipeline
 from autograder.courseroot import make_tables
+from autograder.errors import AutograderError
 from autograder.fanout import close_pools
 from autograder.pipeline import Graded
 
 EXERCISES = {
     "mean": "numbers-1-mean",
     "spread": "numbers-1-spread",
-    "megabits": "numbers-2-megabits",
-    "window": "numbers-2-window",
     "primes": "styles-primes",
     "double": "styles-double",
     "total": "styles-total",
     "refuse": "styles-refuse",
     "scale": "styles-scale",
 }
-FULL = dict(
-    mean=2, spread=3, megabits=1, window=4, primes=1, double=1, total=1, refuse=1, scale=1
-)  # fmt: skip
+FULL = {"mean": 2, "spread": 3, "primes": 1, "double": 1, "total": 1, "refuse": 1, "scale": 1}
 
 # Where a secret lies -> the secret.
 CANARIES = {
     place: f"canary-{place}-8d1f"
     for place in ("hidden-test", "source", "gradebook", "neighbour", "environment", "home", "root")
 }
+PAGED = {"injection", "looking for the tests", "reading", "errors that lie", "forged messages",
+         "hostile files"}  # fmt: skip
 MARK = "redteam-was-here"  # in the name of whatever an attack leaves behind
 
 # Tests as authors write them, one style each: name, solution, locked cell.
@@ -98,6 +97,7 @@ class Siege:
     home: Path
     left_running: list[str]  # command lines of processes that are still there
     took_s: float
+    without_pages: str | None  # why the class got no feedback, if it got none
 
     def spoken(self, student: str) -> str:
         """All that a run of this student's code could have written, but for the tests' own cells.
@@ -118,9 +118,14 @@ class Siege:
             if not is_grade(cell)
         ]
 
+    def outputs(self, student: str) -> str:
+        """What the student's own cells said, without their sources."""
+        cells = [cell for nb in self.autograded(student).values() for cell in nb.cells]
+        return json.dumps([cell.get("outputs") for cell in cells if not is_grade(cell)])
+
     def pages(self, student: str) -> list[str]:
         folder = self.room.course.folder("feedback", self.room.assignment, student)
-        return [page.read_text("utf-8") for page in sorted(folder.glob("*.html"))]
+        return [page.read_text("utf-8") for page in sorted(folder.rglob("*.html"))]
 
     def points(self, student: str) -> dict[str, float]:
         short = {name: key for key, name in EXERCISES.items()}
@@ -151,8 +156,19 @@ def besiege(folder: Path) -> Iterator[Siege]:
         took_s = time.monotonic() - start
         close_pools()
         running = _left_running()
-        pipeline.feedback(room.course, "numbers")
-        yield Siege(room, graded, before, home, running, took_s)
+        yield Siege(room, graded, before, home, running, took_s, _feedback(room, graded))
+
+
+def _feedback(room: Classroom, graded: dict[str, Graded]) -> str | None:
+    """Write the pages that tests look at; why they could not be written at once, if so."""
+    wanted = [s for s in graded if s in HONEST or ATTACKS[s].family in PAGED]
+    try:
+        pipeline.feedback(room.course, room.assignment, wanted)
+    except AutograderError as error:
+        done = [student for student in wanted if not graded[student].failure]
+        pipeline.feedback(room.course, room.assignment, done)
+        return str(error)
+    return None
 
 
 def _room(root: Path) -> Classroom:
@@ -165,7 +181,7 @@ def _room(root: Path) -> Classroom:
     source = root / "source" / "numbers"
     (source / "mistakes.yaml").write_text(f"# {CANARIES['source']}\n")
     _hide_canary(source / "1-mean.ipynb")
-    nbformat.write(_styles(), source / "3-styles.ipynb")
+    (source / "2-units.ipynb").unlink()
     room = Classroom(course, "numbers")
     room.generate()
     with course.gradebook() as gradebook:
@@ -174,7 +190,7 @@ def _room(root: Path) -> Classroom:
 
 
 def _hide_canary(path: Path) -> None:
-    """Put the canary into the first hidden test, on a line that its traceback shows."""
+    """Put the canary into the hidden tests, and the tests of other styles below them."""
     nb = nbformat.read(path, as_version=4)
     for cell in nb.cells:
         if is_grade(cell):
@@ -182,19 +198,12 @@ def _hide_canary(path: Path) -> None:
                 "### END HIDDEN TESTS",
                 f"canary = '{CANARIES['hidden-test']}'\n### END HIDDEN TESTS",
             )
-    nbformat.write(nb, path)
-
-
-def _styles() -> NotebookNode:
-    cells = []
     for name, solution, test in STYLES:
         answer = f"### BEGIN SOLUTION\n{solution}\n### END SOLUTION"
         locked = f"### BEGIN HIDDEN TESTS\n{test}\n### END HIDDEN TESTS"
-        cells.append(_cell(f"styles-{name}", answer, solution=True))
-        cells.append(_cell(f"styles-{name}-test", locked, points=1))
-    nb = v4.new_notebook(cells=cells)
-    nb.metadata["kernelspec"] = {"name": "python3", "display_name": "Python 3", "language": "python"}
-    return nb
+        nb.cells.append(_cell(f"styles-{name}", answer, solution=True))
+        nb.cells.append(_cell(f"styles-{name}-test", locked, points=1))
+    nbformat.write(nb, path)
 
 
 def _cell(name: str, source: str, solution: bool = False, points: int | None = None):  # type: ignore[no-untyped-def]
@@ -210,7 +219,7 @@ def _honest(student: str):  # type: ignore[no-untyped-def]
         if student.endswith("complete"):
             desk.solve()
         elif student.endswith("partly"):
-            desk.solve("numbers-1-mean", "numbers-2-window", "styles-total")
+            desk.solve("numbers-1-mean", "styles-total")
         if student == "a-complete":
             desk.insert_before("1-mean", "numbers-1-mean", f"# {CANARIES['neighbour']}")
 
@@ -221,10 +230,10 @@ def deserved(student: str) -> dict[str, float]:
     """What the student earns without the attack, which is what is to come out with it."""
     attack: Attack | None = ATTACKS.get(student)
     if attack:
-        return dict.fromkeys(FULL, 0) | attack.deserved
+        return {**dict.fromkeys(FULL, 0), **attack.deserved}
     if student.endswith("complete"):
         return FULL
-    earned = ("mean", "window", "total") if student.endswith("partly") else ()
+    earned = ("mean", "total") if student.endswith("partly") else ()
     return {name: points if name in earned else 0 for name, points in FULL.items()}
 
 

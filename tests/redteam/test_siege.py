@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import re
+import site
+from pathlib import Path
+
 import pytest
 from attacks import ATTACKS
 from siege import CANARIES, EXERCISES, HONEST, MARK, Siege, deserved, files_now, whole_gradebook
@@ -14,7 +18,9 @@ def test_there_are_many_attacks_of_many_families() -> None:
 
 @pytest.mark.parametrize("name", ATTACKS)
 def test_an_attack_earns_what_the_work_deserves_without_it(siege: Siege, name: str) -> None:
-    assert siege.points(name) == deserved(name)
+    got, due = siege.points(name), deserved(name)
+    assert {exercise: points for exercise, points in got.items() if points > due[exercise]} == {}
+    assert got == due or ATTACKS[name].ruins_itself
 
 
 @pytest.mark.parametrize("name", HONEST)
@@ -28,6 +34,10 @@ def test_nobody_makes_the_grader_fail(siege: Siege) -> None:
     assert set(siege.results) == {*HONEST, *ATTACKS}
 
 
+def test_nobody_keeps_the_class_from_its_feedback(siege: Siege) -> None:
+    assert siege.without_pages is None
+
+
 @pytest.mark.parametrize("name", ATTACKS)
 def test_no_secret_is_in_what_an_attacker_said(siege: Siege, name: str) -> None:
     spoken = siege.spoken(name)
@@ -36,9 +46,7 @@ def test_no_secret_is_in_what_an_attacker_said(siege: Siege, name: str) -> None:
 
 @pytest.mark.parametrize("name", ATTACKS)
 def test_nothing_got_out_of_its_box(siege: Siege, name: str) -> None:
-    spoken = "".join(siege.pages(name))
-    for said in ("redteam-got-out", "redteam-took-too-much"):
-        assert said + " " not in spoken.replace("\n", " ")
+    assert re.findall(r"redteam-(?:got-out|took-too-much) [^\"\\]*", siege.outputs(name)) == []
 
 
 def test_no_file_of_the_course_was_changed(siege: Siege) -> None:
@@ -50,7 +58,8 @@ def test_no_file_of_the_course_was_changed(siege: Siege) -> None:
 def test_nothing_was_left_in_the_places_of_the_grader(siege: Siege) -> None:
     root = siege.room.course.path
     left = [p for top in (root, siege.home) for p in top.rglob("*") if MARK in p.name]
-    assert left == []
+    others = [*map(Path, site.getsitepackages()), *map(Path, ("/tmp", "/var/tmp", "/dev/shm"))]
+    assert left + [p for top in (*others, Path("/usr/lib")) for p in top.glob(f"*{MARK}*")] == []
     assert sorted(p.name for p in siege.home.iterdir() if not p.name.startswith(".")) == [
         "secret.txt"
     ]
@@ -62,9 +71,7 @@ def test_the_gradebook_holds_the_class_and_no_secret(siege: Siege) -> None:
     assert told <= {"hidden-test"}  # nbgrader keeps the tests' source there
     with siege.room.course.gradebook() as gradebook:
         assert {s.id for s in gradebook.students} == {"nobody", *HONEST, *ATTACKS}
-        assert {n.name for n in gradebook.find_assignment("numbers").notebooks} == {
-            "1-mean", "2-units", "3-styles",
-        }  # fmt: skip
+        assert {n.name for n in gradebook.find_assignment("numbers").notebooks} == {"1-mean"}
 
 
 def test_no_process_outlives_the_run(siege: Siege) -> None:
