@@ -22,19 +22,21 @@ FUNCTION = Handle(0, "callable", "mean")
 @pytest.fixture
 def answered() -> Iterator[Ask]:
     """A link to a candidate that gives these answers (bytes as they are), one a question."""
-    opened: list[socket.socket] = []
+    opened: list[tuple[socket.socket, threading.Thread]] = []
 
     def make(*answers: Any) -> Link:
         ours, theirs = socket.socketpair()
-        opened.extend((ours, theirs))
-        threading.Thread(target=_answer, args=(Channel(theirs), answers), daemon=True).start()
+        thread = threading.Thread(target=_answer, args=(Channel(theirs), answers))
+        opened.append((ours, thread))
+        thread.start()
         link = Link(Channel(ours), lambda: None)
         link.until = time.monotonic() + 0.5
         return link
 
     yield make
-    for each in opened:
-        each.close()
+    for ours, thread in opened:  # the thread closes its own end
+        ours.close()
+        thread.join()
 
 
 def _answer(channel: Channel, answers: tuple[Any, ...]) -> None:
@@ -91,10 +93,9 @@ def test_bytes_that_are_no_message_are_the_candidates_end(answered: Ask, raw: by
 
 
 def test_a_candidate_that_says_nothing_is_stuck() -> None:
-    ours, _theirs = socket.socketpair()
-    link = Link(Channel(ours), lambda: None)
-    with pytest.raises(ProcessEnded) as ended:
-        link.run("cell", "1")
+    ours, theirs = socket.socketpair()
+    with ours, theirs, pytest.raises(ProcessEnded) as ended:
+        Link(Channel(ours), lambda: None).run("cell", "1")
     assert ended.value.stuck
 
 
