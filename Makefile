@@ -52,6 +52,7 @@ verify: setup  ## prove that every exercise can be solved, and cannot be passed 
 .PHONY: bench
 bench: setup  ## compare grading with nbgrader as it ships, in one run; takes half an hour
 	@$(BIN)/python -m benchmarks.grading
+	@$(BIN)/python -m benchmarks.hostile
 
 .PHONY: release
 release: setup  ## make release/ from source/ again

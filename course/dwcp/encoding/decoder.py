@@ -13,7 +13,7 @@ import zstandard
 from course.dwcp.encoding.blocks import ZERO_PAGE, block_hash
 from course.dwcp.encoding.delta import xor
 from course.dwcp.encoding.encoder import PAGE_NUMBER
-from course.dwcp.encoding.frame import SIZE_MAX, Algorithm, Frame, FrameType, IntegrityError
+from course.dwcp.encoding.frame import Algorithm, Frame, FrameType, IntegrityError
 from course.dwcp.encoding.zstd import decompressor
 from course.dwcp.units import PAGE_SIZE
 
@@ -91,8 +91,11 @@ class Decoder:
                 f"{self._dictionary_id}: deploy it everywhere before it is used"
             )
         try:
-            size = min(frame.original_size, SIZE_MAX)
-            return self._trained.decompress(frame.payload, max_output_size=size)
+            # The payload states its own size too, and decompress() would allocate whatever it says.
+            stated = zstandard.frame_content_size(frame.payload)
+            if stated != frame.original_size:
+                raise IntegrityError(f"{stated} plain bytes are not the {frame.original_size} said")
+            return self._trained.decompress(frame.payload, max_output_size=frame.original_size)
         except zstandard.ZstdError as error:
             raise IntegrityError(f"the payload does not decompress: {error}") from None
 
