@@ -8,6 +8,7 @@ never sees it: a wrong wall clock starts no election.
 The host tells a machine that a message could not be delivered by an `Undelivered` from itself.
 """
 
+from copy import deepcopy
 from dataclasses import dataclass
 from random import Random
 from typing import Any
@@ -22,6 +23,7 @@ HEARTBEAT = 5 * SECOND
 UNREACHABLE_AFTER = 3 * HEARTBEAT
 JOIN_LIMIT = 60 * SECOND
 JOIN_RETRY = 5 * SECOND
+SNAPSHOT_EVERY = 10_000  # log entries
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,6 +146,8 @@ class Controller:
         self._rng = rng
         if saved:  # it was a member when it went down
             self.raft = raft.Raft(config.node_id, config.peers, rng, now, saved)
+            if saved.snapshot.state is not None:
+                self.registry = deepcopy(saved.snapshot.state)
 
     @property
     def wake_at(self) -> int | None:
@@ -167,7 +171,7 @@ class Controller:
         """Put a decision before the cluster; only the leader may."""
         if self.raft is None:
             raise RuntimeError(f"{self.config.node_id} is in no cluster yet")
-        return self._decide(self.raft.propose(command, now))
+        return self._decide(self.raft.propose(command, now), now)
 
     # what happens
 
@@ -190,11 +194,13 @@ class Controller:
                 return []
         if self.raft is None:
             return []  # a Raft message before this member was told to form: as if it were down
+        if sender not in self.config.peers:  # Raft believes its peers, so nobody else gets through
+            return [Tell("message_from_stranger", {"sender": sender})]
         self.refused_peers.pop(sender, None)
-        return self._decide(self.raft.receive(sender, message, now))
+        return self._decide(self.raft.receive(sender, message, now), now)
 
     def wake(self, now: int) -> list[Effect]:
-        return self._decide(self.raft.wake(now)) if self.raft else []
+        return self._decide(self.raft.wake(now), now) if self.raft else []
 
     def _form(self, now: int) -> list[Effect]:
         self.raft = raft.Raft(self.config.node_id, self.config.peers, self._rng, now)
@@ -206,15 +212,25 @@ class Controller:
             return [Tell("cluster_id_differed", details)]
         return [] if self.raft else self._form(now)
 
-    def _decide(self, effects: list[Effect]) -> list[Effect]:
+    def _decide(self, effects: list[Effect], now: int) -> list[Effect]:
         """Apply what Raft committed, and answer the workers that waited for it."""
         more: list[Effect] = []
         for effect in effects:
-            if isinstance(effect, Tell) and effect.event == "committed":
-                index = effect.details["index"]
-                self.registry.apply(index, effect.details["command"])
+            if not isinstance(effect, Tell):
+                continue
+            if effect.event == "committed":
+                index, command = effect.details["index"], effect.details["command"]
+                self.registry.apply(index, None if isinstance(command, raft.Members) else command)
                 more += self._answer(index)
-        return effects + more
+            if effect.event == "snapshot_installed":
+                self.registry = deepcopy(effect.details["state"])
+        return effects + more + self._compact(now)
+
+    def _compact(self, now: int) -> list[Effect]:
+        """A long log becomes a snapshot, so that a restart or a newcomer is quick."""
+        if self.raft is None or len(self.raft.log.entries) < SNAPSHOT_EVERY:
+            return []
+        return self.raft.compact(deepcopy(self.registry), now)
 
     def _on_join(self, sender: str, join: Join, now: int) -> list[Effect]:
         reason = self._objection(sender, join, now)
@@ -230,7 +246,7 @@ class Controller:
         command = {"kind": "join", "node": sender, "region": join.config.region}
         command |= {"version": join.config.version, **join.resources}
         self._waiting[self.raft.status().last_index + 1] = sender
-        return self._decide(self.raft.propose(command, now))
+        return self._decide(self.raft.propose(command, now), now)
 
     def _objection(self, sender: str, join: Join, now: int) -> str | None:
         if self.raft is None:

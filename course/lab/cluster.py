@@ -196,7 +196,7 @@ class World:
         raft = raft_of(host) if host else None
         if host is None or raft is None or not isinstance(host.machine, Controller):
             return None
-        proposal = Proposal(host.machine, raft.term, len(raft.log) + 1, self.now)
+        proposal = Proposal(host.machine, raft.term, raft.log.last_index + 1, self.now)
         self._carry_out(host, host.machine.propose(command, self.now))
         return proposal
 
@@ -249,4 +249,5 @@ def raft_of(host: Host) -> Raft | None:
 def _is_noise(tell: Tell) -> bool:
     """A leader's empty entry and the probes of a health check are no news."""
     command = tell.details.get("command")
-    return tell.event == "committed" and (command is None or command["kind"] == "probe")
+    is_probe = isinstance(command, dict) and command["kind"] == "probe"
+    return tell.event == "committed" and (command is None or is_probe)

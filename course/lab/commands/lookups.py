@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from course.dwcp.consensus import majority
 from course.dwcp.node import Controller, Worker
 from course.dwcp.placement import Node, NoFeasibleNode, Vm, place
 from course.dwcp.registry import Registry
@@ -46,11 +47,27 @@ def migration_of(world: World, vm: str) -> migrations.Migration:
 
 
 def registry_of(world: World) -> Registry:
-    """What the leader has decided so far; raises NO_LEADER."""
+    """What the leader has decided so far; raises NO_LEADER or CONSENSUS_STALLED."""
     leader = world.leader()
     if leader is None or not isinstance(leader.machine, Controller):
-        raise CommandError("NO_LEADER", "no controller leads, so nothing can be decided")
+        raise undecided(world, "no controller leads, so nothing can be decided")
     return leader.machine.registry
+
+
+def undecided(world: World, why: str) -> CommandError:
+    """NO_LEADER passes by itself; with too few controllers left to elect one, it does not."""
+    voters, there = len(world.of_role("controller")), len(present(world))
+    if there >= majority(voters):
+        return CommandError("NO_LEADER", why)
+    need = f"{there} of {voters} controllers are there, {majority(voters)} are needed"
+    return CommandError("CONSENSUS_STALLED", f"{why}: {need}")
+
+
+def present(world: World) -> list[str]:
+    """Controllers that follow the leader; while there is none, those whose service runs."""
+    members = [host for host in world.of_role("controller") if host.is_up and raft_of(host)]
+    led = world.leader() is not None
+    return [host.name for host in members if follows(world, host) or not led]
 
 
 def follows(world: World, host: Host) -> bool:
@@ -112,8 +129,10 @@ def decide(world: World, command: dict[str, Any]) -> None:
     """Put a command before the cluster; raises CommandError unless it is accepted."""
     outcome = world.decide(command)
     if not outcome.accepted:
-        code = "NO_LEADER" if outcome.why == "no leader" else "CONSENSUS_STALLED"
-        raise CommandError(code, f"the cluster did not agree: {outcome.why}")
+        why = f"the cluster did not agree: {outcome.why}"
+        if outcome.why == "no leader":
+            raise undecided(world, why)
+        raise CommandError("CONSENSUS_STALLED", why)
 
 
 def sync_lag_s(world: World, host: Host) -> float | None:

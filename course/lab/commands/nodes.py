@@ -7,7 +7,7 @@ from course.dwcp.node import Controller, Worker
 from course.dwcp.units import MS, SECOND
 from course.lab.cluster import World, raft_of
 from course.lab.commands.health import all_checks
-from course.lab.commands.lookups import clock_text, follows, host_named, node_row
+from course.lab.commands.lookups import clock_text, host_named, node_row, present
 from course.lab.commands.registry import CommandError, Result, verb
 from course.lab.hosts import Host
 
@@ -64,10 +64,9 @@ def cluster_health(world: World) -> Result:
 def consensus_quorum_status(world: World) -> Result:
     """Voters, how many answer, how many are required."""
     voters = world.of_role("controller")
-    present = [host.name for host in voters if follows(world, host)]
     return {
         "voters": len(voters),
-        "present": len(present),
+        "present": len(present(world)),
         "required": majority(len(voters)),
         "may_crash": max_crashed(len(voters)),
     }
