@@ -228,7 +228,8 @@ class Controller:
 
     def _compact(self, now: int) -> list[Effect]:
         """A long log becomes a snapshot, so that a restart or a newcomer is quick."""
-        if self.raft is None or len(self.raft.log.entries) < SNAPSHOT_EVERY:
+        assert self.raft
+        if self.raft.commit_index - self.raft.log.snapshot.index < SNAPSHOT_EVERY:
             return []
         return self.raft.compact(deepcopy(self.registry), now)
 
