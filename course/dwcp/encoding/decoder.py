@@ -1,20 +1,18 @@
 """The receiver's end of HDE: frames in, memory out, and a hash that proves it.
 
-Nothing is believed: a reference to a block that is not there raises `MissingBlock` (and the
-sender resends it), a delta must give the page whose hash travels with it, and the end of a round
-must match the pages that were really written.
+Nothing is believed: at the end of a round, references to blocks that are not there raise
+`MissingBlock` (the sender resends those pages and ends the round again), a delta must give the
+page whose hash travels with it, and the round must match the pages that were really written.
 """
 
 import hashlib
-from collections.abc import Iterable, Iterator
-
-import zstandard
+from collections.abc import Iterable, Iterator, MutableMapping, Sequence
 
 from course.dwcp.encoding.blocks import ZERO_PAGE, block_hash
+from course.dwcp.encoding.codec import Dictionary, Unpacker
 from course.dwcp.encoding.delta import xor
 from course.dwcp.encoding.encoder import PAGE_NUMBER
-from course.dwcp.encoding.frame import Algorithm, Frame, FrameType, IntegrityError
-from course.dwcp.encoding.zstd import decompressor
+from course.dwcp.encoding.frame import Frame, FrameType, IntegrityError
 from course.dwcp.units import PAGE_SIZE
 
 DIGEST_SIZE = 32
@@ -32,21 +30,24 @@ class Decoder:
     """Applies frames to `image`, the target's memory of whole 4,096-byte pages.
 
     `store` maps SHA-256 to block: what this receiver can be referred to. It may be shared by all
-    the guests of a host; that is where most hits come from.
+    the guests of a host; that is where most hits come from. `dictionary` is one that frames may
+    use, or the two that are live while a new version is brought out.
     """
 
     def __init__(
         self,
         image: bytearray,
-        store: dict[bytes, bytes] | None = None,
-        dictionary: zstandard.ZstdCompressionDict | None = None,
+        store: MutableMapping[bytes, bytes] | None = None,
+        dictionary: Dictionary | Sequence[Dictionary] | None = None,
     ) -> None:
         if len(image) % PAGE_SIZE:
             raise ValueError(f"an image is whole pages of {PAGE_SIZE} bytes, not {len(image)}")
         self.image = image
-        self.store: dict[bytes, bytes] = {} if store is None else store
-        self._plain, self._trained = decompressor(), decompressor(dictionary)
-        self._dictionary_id = dictionary.dict_id() if dictionary else 0
+        self.store: MutableMapping[bytes, bytes] = {} if store is None else store
+        self.device_state: bytes | None = None
+        live = dictionary if isinstance(dictionary, Sequence) else (dictionary,)
+        self._unpacker = Unpacker(version for version in live if version is not None)
+        self._missing: dict[int, bytes] = {}  # page -> hash of the block that it refers to
         self._written: dict[int, None] = {}  # pages of this round, a set that keeps its order
 
     def apply(self, frames: Iterable[Frame]) -> list[bytes]:
@@ -55,6 +56,9 @@ class Decoder:
         for frame in frames:
             if frame.type is FrameType.ROUND_END:
                 self._end_round(frame)
+                continue
+            if frame.type is FrameType.DEVICE_STATE:
+                self.device_state = self._unpack(frame)
                 continue
             for number, page in self._pages(frame):
                 if page is not ZERO_PAGE:
@@ -77,33 +81,26 @@ class Decoder:
         numbers = [frame.first_page + n for (n,) in PAGE_NUMBER.iter_unpack(plain[:table_size])]
         items = [plain[i : i + item_size] for i in range(table_size, len(plain), item_size)]
         if frame.type is FrameType.REFERENCE:
-            items = self._resolve(items)
+            yield from self._resolve(numbers, items)
+            return
         if frame.type is FrameType.DELTA:
             items = [self._undo(n, item) for n, item in zip(numbers, items, strict=True)]
         yield from zip(numbers, items, strict=True)
 
     def _unpack(self, frame: Frame) -> bytes:
-        if frame.algorithm is Algorithm.NONE:
-            return frame.payload
-        if frame.dictionary_id != self._dictionary_id:
-            raise IntegrityError(
-                f"the frame needs dictionary {frame.dictionary_id}, this end has "
-                f"{self._dictionary_id}: deploy it everywhere before it is used"
-            )
-        try:
-            # The payload states its own size too, and decompress() would allocate whatever it says.
-            stated = zstandard.frame_content_size(frame.payload)
-            if stated != frame.original_size:
-                raise IntegrityError(f"{stated} plain bytes are not the {frame.original_size} said")
-            return self._trained.decompress(frame.payload, max_output_size=frame.original_size)
-        except zstandard.ZstdError as error:
-            raise IntegrityError(f"the payload does not decompress: {error}") from None
+        return self._unpacker.unpack(
+            frame.algorithm, frame.original_size, frame.payload, frame.dictionary_id
+        )
 
-    def _resolve(self, digests: list[bytes]) -> list[bytes]:
-        missing = [digest for digest in digests if digest not in self.store]
-        if missing:
-            raise MissingBlock(missing)
-        return [self.store[digest] for digest in digests]
+    def _resolve(self, numbers: list[int], digests: list[bytes]) -> Iterator[tuple[int, bytes]]:
+        """The blocks that are here; what is not is noted, and asked for when the round ends."""
+        for number, digest in zip(numbers, digests, strict=True):
+            self._check(number)
+            block = self.store.get(digest)
+            if block is None:
+                self._missing[number] = digest
+            else:
+                yield number, block
 
     def _undo(self, number: int, item: bytes) -> bytes:
         digest, change = item[:DIGEST_SIZE], item[DIGEST_SIZE:]
@@ -120,6 +117,7 @@ class Decoder:
         self._check(number)
         self.image[number * PAGE_SIZE : (number + 1) * PAGE_SIZE] = page
         self._written[number] = None
+        self._missing.pop(number, None)
 
     def _check(self, number: int) -> None:
         if not 0 <= number < len(self.image) // PAGE_SIZE:
@@ -129,6 +127,8 @@ class Decoder:
 
     def _end_round(self, frame: Frame) -> None:
         """The round's hash is over its pages in address order, so arrival order is free."""
+        if self._missing:
+            raise MissingBlock(list(dict.fromkeys(self._missing.values())))
         digest = hashlib.sha256()
         for number in sorted(self._written):
             digest.update(self._read(number))

@@ -34,23 +34,31 @@ class Versions:
 
     def __init__(self) -> None:
         self._confirmed: dict[int, bytes] = {}  # page number -> content
-        self._sent: dict[bytes, dict[int, bytes]] = {}  # hash -> page numbers, not acknowledged
+        self._digests: dict[int, bytes] = {}  # page number -> hash of what was sent last
+        self._sent: dict[bytes, dict[int, bytes]] = {}  # hash -> pages sent with it, not confirmed
 
     def base(self, number: int) -> bytes | None:
         """What a delta for page `number` may be made against; None: send the page itself."""
         return self._confirmed.get(number)
 
     def was_sent(self, number: int, page: bytes, digest: bytes | None = None) -> None:
-        """From here until the acknowledgement it is unknown what the receiver has."""
+        """From here until the acknowledgement it is unknown what the receiver has.
+
+        An acknowledgement of an earlier version may still come; it says nothing about this one.
+        """
         self._confirmed.pop(number, None)
+        earlier = self._digests.pop(number, None)
+        if earlier is not None and earlier in self._sent:
+            self._sent[earlier].pop(number, None)
         if digest is not None:
+            self._digests[number] = digest
             self._sent.setdefault(digest, {})[number] = page
+
+    def waiting(self, digest: bytes) -> dict[int, bytes]:
+        """Pages sent with this hash and not acknowledged yet: number -> content."""
+        return dict(self._sent.get(digest, {}))
 
     def acknowledge(self, digests: Iterable[bytes]) -> None:
         """The receiver applied the pages with these hashes."""
         for digest in digests:
             self._confirmed.update(self._sent.pop(digest, {}))
-
-    def forget_sent(self) -> None:
-        """Nothing is known of what was on the way."""
-        self._sent.clear()

@@ -10,10 +10,12 @@ import struct
 from dataclasses import dataclass, field
 from enum import IntEnum
 
+from course.dwcp.mode import Mode
 from course.dwcp.units import PAGE_SIZE
 
 VERSION = 3
 HEADER = struct.Struct(">BBBBIIIQI")
+MODES = tuple(Mode)  # their number on the wire is their place here
 SIZE_MAX = 64 * 1024 * 1024  # bytes; no honest frame comes near
 
 
@@ -53,6 +55,7 @@ class Frame:
     original_size: int = 0
     algorithm: Algorithm = Algorithm.NONE
     dictionary_id: int = 0
+    mode: int = 0  # of the path, for whoever looks at the wire; decoding does not depend on it
 
     def __len__(self) -> int:
         """Bytes on the wire, header included."""
@@ -62,8 +65,8 @@ class Frame:
         """The frame as it travels."""
         return (
             HEADER.pack(
-                VERSION, self.type, self.algorithm, 0, self.original_size, len(self.payload),
-                self.dictionary_id, self.first_page, self.count,
+                VERSION, self.type, self.algorithm, self.mode, self.original_size,
+                len(self.payload), self.dictionary_id, self.first_page, self.count,
             )
             + self.payload
         )  # fmt: skip
@@ -73,9 +76,11 @@ class Frame:
         """Read one whole frame; raises IntegrityError that says which field is wrong."""
         if len(data) < HEADER.size:
             raise IntegrityError(f"a frame has at least {HEADER.size} bytes, this one {len(data)}")
-        version, kind, algorithm, _, original, encoded, dictionary, first, count = HEADER.unpack(
+        version, kind, algorithm, mode, original, encoded, dictionary, first, count = HEADER.unpack(
             data[: HEADER.size]
         )
+        if mode >= len(MODES):
+            raise IntegrityError(f"mode {mode} is not one of {', '.join(MODES)}")
         if version != VERSION:
             raise IntegrityError(f"frame version {version}; this end speaks version {VERSION}")
         if encoded != len(data) - HEADER.size or max(encoded, original) > SIZE_MAX:
@@ -85,7 +90,7 @@ class Frame:
         try:
             return cls(
                 FrameType(kind), first, count, data[HEADER.size :], original,
-                Algorithm(algorithm), dictionary,
+                Algorithm(algorithm), dictionary, mode,
             )  # fmt: skip
         except ValueError as error:
             raise IntegrityError(f"unknown frame field: {error}") from None
