@@ -7,7 +7,7 @@ from typing import Any
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter
+from matplotlib.ticker import FuncFormatter, NullFormatter
 
 INK, SOFT, ACCENT, WARN, CALM = "#1b1f24", "#6b7280", "#0b5cad", "#b3261e", "#2e7d4f"
 LINES = ["-", "--", "-.", ":"]
@@ -42,6 +42,7 @@ def plain_numbers(axes: Axes) -> None:
     for axis in (axes.xaxis, axes.yaxis):
         if axis.get_scale() == "log":
             axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,g}"))
+            axis.set_minor_formatter(NullFormatter())
 
 
 def caption(made: Picture, text: str) -> Picture:

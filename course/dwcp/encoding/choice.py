@@ -97,12 +97,14 @@ def by_rule(content: Content, mode: Mode) -> Choice | None:
     >>> by_rule(content_of(b"x" * 65_536), Mode.DATACENTER)
     Choice(algorithm=<Algorithm.LZ4: 1>, level=0)
     """
-    if content.size < KIB or content.entropy >= RANDOM_ENTROPY:
+    if content.size < KIB:
         return NONE
-    if mode is Mode.DATACENTER:
-        return LZ4 if content.size < 100 * KIB else FAST
     if mode is Mode.HYBRID:
         return None
+    if content.entropy >= RANDOM_ENTROPY:
+        return NONE  # cheap, and sometimes wrong: machine code repeats itself in long words
+    if mode is Mode.DATACENTER:
+        return LZ4 if content.size < 100 * KIB else FAST
     wordy = content.printable > PRINTABLE_MANY or content.repeats > REPEATS_MANY
     return MAX if wordy or content.size > MIB else BALANCED
 
