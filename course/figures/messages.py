@@ -27,7 +27,7 @@ def lanes(
 ) -> Picture:
     """A lane a node, time to the right. `marks` are (ms, node, what happened there)."""
     made, axes = figure(9, 0.7 * len(names) + 1.2)
-    height = {name: len(names) - 1 - i for i, name in enumerate(names)}
+    height = {name: float(len(names) - 1 - i) for i, name in enumerate(names)}
     kinds = list(dict.fromkeys(arrow.kind for arrow in arrows))
     for name, y in height.items():
         axes.axhline(y, color=SOFT, lw=0.6, zorder=0)
@@ -48,7 +48,9 @@ def lanes(
         axes.text(at, height[name] + 0.16, text, fontsize=8, color=WARN, ha="left")
     for i, kind in enumerate(kinds):
         axes.plot([], [], color=COLOURS[i % 5], ls=["-", "--", ":"][i % 3], label=kind)
-    times = [t for a in arrows for t in (a.sent, a.arrived or a.sent)] + [m[0] for m in marks]
+    times = [float(t) for a in arrows for t in (a.sent, a.arrived or a.sent)] + [
+        m[0] for m in marks
+    ]
     axes.set(xlabel="ms", yticks=[], ylim=(-0.5, len(names) - 0.3))
     axes.set_xlim(min(times, default=0) - 2, max(times, default=1) * 1.02 + 2)
     axes.spines["left"].set_visible(False)

@@ -1,3 +1,4 @@
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -47,3 +48,32 @@ def test_a_single_spike_changes_nothing():
 @given(st.lists(st.floats(0.1, 600), min_size=1, max_size=600))
 def test_no_path_changes_more_than_once_a_minute(rtts):
     assert run(rtts).changes <= len(rtts) / 60
+
+
+def lossy(losses, **settings):
+    path = Detector(**settings)
+    for second, loss in enumerate(losses):
+        path = path.sample(2.0, 1_000, loss).evaluate(second * SECOND)
+    return path
+
+
+def test_loss_has_a_vote_and_a_burst_has_not():
+    assert lossy([0.002] * 200, mode=Mode.DATACENTER).mode is Mode.HYBRID
+    assert lossy([0.02] * 200, mode=Mode.DATACENTER).mode is Mode.INTERNET
+    burst = [0.0] * 100 + [0.5] + [0.0] * 100
+    assert lossy(burst, mode=Mode.DATACENTER).changes == 0
+
+
+def test_a_forced_mode_stays_until_it_is_released():
+    path = run([5] * 62).force(Mode.INTERNET, 62 * SECOND)
+    for second in range(63, 300):
+        path = path.sample(5, 1_000).evaluate(second * SECOND)
+    assert path.mode is Mode.INTERNET and path.changes == 2
+    path = path.force(None, 300 * SECOND).sample(5, 1_000).evaluate(300 * SECOND)
+    assert path.mode is Mode.DATACENTER
+
+
+def test_a_path_that_cannot_be_is_refused():
+    for bad in ({"rtt_ms": -1}, {"capacity_mbps": 0}, {"loss": 1.5}):
+        with pytest.raises(ValueError, match="a path has"):
+            classify(**{"rtt_ms": 1, "capacity_mbps": 1, **bad})
