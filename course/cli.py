@@ -33,6 +33,18 @@ Work = Annotated[
 ]
 
 
+@app.command(
+    "lab",
+    context_settings={"allow_extra_args": True, "ignore_unknown_options": True},
+    add_help_option=False,
+)
+def lab(context: typer.Context) -> None:
+    """Keep a cluster alive for terminals: serve, status, journal, stop."""
+    from course.faces.lab_command import app as lab_app  # web server and all: not for every command
+
+    lab_app(context.args, prog_name="course lab")
+
+
 @app.command()
 def start(
     work: Work = None,

@@ -16,6 +16,7 @@ from course.lab.hosts import Host
 from course.lab.links import Path
 from course.lab.seeds import Seeds
 
+DAY_S = 86_400
 COMMANDS_MAX = 5_000
 """Longest journal that is replayed."""
 
@@ -34,7 +35,7 @@ class Lab:
         for fault in scenarios.load(scenario)["faults"]:
             faults.inject(self.world, **fault)
 
-    def do(self, verb: str, **arguments: Any) -> Any:
+    def do(self, verb: str, /, **arguments: Any) -> Any:
         """Carry out one verb, such as "node join", and keep it in the journal.
 
         A verb that fails is kept too: it may have cost time, and it was done.
@@ -46,6 +47,16 @@ class Lab:
     def run(self, seconds: float) -> None:
         """Let `seconds` of virtual time pass."""
         self.do("clock run", seconds=seconds)
+
+    def pass_time(self, seconds: float) -> None:
+        """Like `run`, for a clock that runs by itself: one record for a stretch, not one a tick."""
+        last = self._journal[-1] if self._journal else {}
+        if last.get("verb") != "clock run" or last["arguments"]["seconds"] + seconds > DAY_S:
+            self.run(seconds)
+            return
+        commands.run(self.world, "clock run", {"seconds": seconds})
+        whole = last["arguments"]["seconds"] + seconds
+        last["arguments"] = {"seconds": round(whole, 6)}
 
     def inject(self, fault: str, **arguments: Any) -> None:
         """Break something on purpose; for experiments, and not part of the journal."""

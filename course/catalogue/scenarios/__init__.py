@@ -3,13 +3,13 @@
 A scenario is data. `load` checks it against the schema and says, in words, what does not fit.
 """
 
-import json
 from functools import cache
 from importlib.resources import files
 from typing import Any
 
-import jsonschema
 import yaml
+
+from course.catalogue import schema
 
 
 def names() -> list[str]:
@@ -25,12 +25,7 @@ def load(name: str) -> dict[str, Any]:
         raise ValueError(f"no scenario is named {name!r}; there are {', '.join(names())}")
     folder = files("course.catalogue.scenarios")
     scenario = yaml.safe_load(folder.joinpath(f"{name}.yaml").read_text("utf-8"))
-    schema = json.loads(folder.joinpath("schema.json").read_text("utf-8"))
-    try:
-        jsonschema.validate(scenario, schema)
-    except jsonschema.ValidationError as error:
-        place = " / ".join(str(step) for step in error.absolute_path) or "the top"
-        raise ValueError(f"{name}.yaml, at {place}: {error.message}") from None
+    schema.check(scenario, "course.catalogue.scenarios", f"{name}.yaml")
     if scenario["id"] != name:
         raise ValueError(f"{name}.yaml has the id {scenario['id']!r}; a file's name is its id")
     return scenario

@@ -4,15 +4,15 @@ A tree asks, a signal answers: each question names one value of a plain snapshot
 values mean which answer. So a person, a widget, a runbook and a test walk the same file.
 """
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cache
 from importlib.resources import files
 from typing import Any
 
-import jsonschema
 import yaml
+
+from course.catalogue import schema
 
 Snapshot = Mapping[str, Any]
 
@@ -179,12 +179,7 @@ def load(name: str) -> Tree:
 
 def parse(data: Any, file: str) -> Tree:
     """A tree from the content of a file."""
-    schema = files("course.catalogue.trees").joinpath("schema.json").read_text("utf-8")
-    try:
-        jsonschema.validate(data, json.loads(schema))
-    except jsonschema.ValidationError as error:
-        place = " / ".join(str(step) for step in error.absolute_path) or "the top"
-        raise ValueError(f"{file}, at {place}: {error.message}") from None
+    schema.check(data, "course.catalogue.trees", file)
     questions = {name: _question(name, row) for name, row in data["questions"].items()}
     tree = Tree(data["id"], data["title"], data["used_by"], data["start"], questions)
     _check_closure(tree, file)

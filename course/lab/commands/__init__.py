@@ -10,10 +10,21 @@ and lookups are what they share, setup what a scenario begins with.
 
 from course.lab.commands import machines, network, nodes, vms
 from course.lab.commands.lookups import sync_lag_s
-from course.lab.commands.registry import VERBS, CommandError, groups, lookup, run, words
+from course.lab.commands.registry import (
+    KINDS,
+    SCOPES,
+    VERBS,
+    CommandError,
+    groups,
+    lookup,
+    run,
+    words,
+)
 from course.lab.commands.setup import deploy, prepare
 
 __all__ = [
+    "KINDS",
+    "SCOPES",
     "VERBS",
     "CommandError",
     "deploy",

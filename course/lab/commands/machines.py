@@ -18,7 +18,7 @@ def clock_run(world: World, seconds: float) -> None:
     world.run(round(seconds * SECOND))
 
 
-@verb("host list")
+@verb("host list", kind="R")
 def host_list(world: World) -> Result:
     """Every host with its size, its clock against true time, and whether DWCP runs on it."""
     return [
@@ -68,7 +68,7 @@ def server_init(
     return server_config(world, host)
 
 
-@verb("server config")
+@verb("server config", kind="R")
 def server_config(world: World, host: str) -> Result:
     """What stands in the host's configuration file, under its keys."""
     target = configured(world, host)
@@ -83,7 +83,7 @@ def server_config(world: World, host: str) -> Result:
     }
 
 
-@verb("server start")
+@verb("server start", kind="S")
 def server_start(world: World, host: str) -> Result:
     """Start the DWCP service on a host, or start it again."""
     target = configured(world, host)
@@ -97,7 +97,7 @@ def server_start(world: World, host: str) -> Result:
     return {"host": host, "service": "active", "version": target.version}
 
 
-@verb("server stop")
+@verb("server stop", kind="S")
 def server_stop(world: World, host: str) -> Result:
     """Stop the DWCP service on a host."""
     world.stop(host_named(world, host))

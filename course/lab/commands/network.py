@@ -9,7 +9,7 @@ from course.lab.commands.registry import CommandError, Result, verb
 from course.lab.hosts import PORTS
 
 
-@verb("network test")
+@verb("network test", kind="R")
 def network_test(world: World, source: str, target: str) -> Result:
     """Try every port that the target's role needs, from `source`; RTT and loss of the path."""
     path = world.path(host_named(world, source).name, host_named(world, target).name)

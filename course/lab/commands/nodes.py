@@ -15,7 +15,7 @@ READY_LIMIT = 65 * SECOND
 FORM_LIMIT = 30 * SECOND
 
 
-@verb("cluster bootstrap")
+@verb("cluster bootstrap", kind="S", scope="admin")
 def cluster_bootstrap(world: World, cluster_id: str, controllers: list[str]) -> Result:
     """Form the first control plane from the first controller named; once in a cluster's life."""
     members = [host_named(world, name.split(":")[0]) for name in controllers]
@@ -41,26 +41,28 @@ def cluster_bootstrap(world: World, cluster_id: str, controllers: list[str]) -> 
     return cluster_status(world)
 
 
-@verb("cluster status")
+@verb("cluster status", kind="R")
 def cluster_status(world: World) -> Result:
     """Leader, term, and each controller as it sees itself."""
     leader = world.leader()
     raft = raft_of(leader) if leader else None
+    formed = [host.config for host in world.of_role("controller") if raft_of(host) and host.config]
     return {
+        "cluster_id": formed[0].cluster_id if formed else None,
         "leader": leader.name if leader else None,
         "term": raft.term if raft else None,
         "controllers": [_controller_row(host) for host in world.of_role("controller")],
     }
 
 
-@verb("cluster health")
+@verb("cluster health", kind="R")
 def cluster_health(world: World) -> Result:
     """The five checks: controllers, workers, consensus, state synchronisation, network."""
     checks = all_checks(world)
     return {"healthy": all(check["ok"] for check in checks), "checks": checks}
 
 
-@verb("consensus quorum-status")
+@verb("consensus quorum-status", kind="R")
 def consensus_quorum_status(world: World) -> Result:
     """Voters, how many answer, how many are required."""
     voters = world.of_role("controller")
@@ -89,14 +91,14 @@ def node_join(world: World, node_id: str, controller: str, region: str | None = 
     return node_row(world, host)
 
 
-@verb("node list")
+@verb("node list", kind="R")
 def node_list(world: World, status: str | None = None, region: str | None = None) -> Result:
     """All nodes; `status` and `region` select."""
     rows = [node_row(world, host) for host in world.hosts.values()]
     return [r for r in rows if status in (None, r["status"]) and region in (None, r["region"])]
 
 
-@verb("node logs")
+@verb("node logs", kind="R")
 def node_logs(world: World, node: str, tail: int = 20) -> Result:
     """The last lines of a node's log, stamped by the node's own clock."""
     host_named(world, node)

@@ -9,6 +9,10 @@ from course.lab.cluster import World
 
 Result = Any
 VERBS: dict[str, Callable[..., Result]] = {}
+KINDS: dict[str, str] = {}
+"""Verb -> R reads; C changes, and can be undone; S may interrupt service; D, D2 may lose data."""
+SCOPES: dict[str, str] = {}
+"""Verb -> the scope that a caller of the API needs: read, operate or admin."""
 
 
 class CommandError(Exception):
@@ -19,11 +23,14 @@ class CommandError(Exception):
         super().__init__(f"{code}: {message}. First: {error_codes()[code].first_action}.")
 
 
-def verb(name: str) -> Callable[[Callable[..., Result]], Callable[..., Result]]:
-    """Register a function as a verb, "group word"."""
+def verb(
+    name: str, kind: str = "C", scope: str = ""
+) -> Callable[[Callable[..., Result]], Callable[..., Result]]:
+    """Register a function as a verb, "group word"; `scope` follows from the kind if not given."""
 
     def register(function: Callable[..., Result]) -> Callable[..., Result]:
-        VERBS[name] = function
+        VERBS[name], KINDS[name] = function, kind
+        SCOPES[name] = scope or {"R": "read", "D": "admin", "D2": "admin"}.get(kind, "operate")
         return function
 
     return register

@@ -35,7 +35,7 @@ def vm_create(
     return vm_inspect(world, name)
 
 
-@verb("vm inspect")
+@verb("vm inspect", kind="R")
 def vm_inspect(world: World, vm: str) -> Result:
     """One VM: where it runs, its size, and the owner that the cluster agreed on."""
     host = host_with(world, vm)
@@ -73,13 +73,13 @@ def migration_start(world: World, vm: str, target: str | None = None) -> Result:
     return {"id": migration.id, "source": source.name, "target": chosen}
 
 
-@verb("migration status")
+@verb("migration status", kind="R")
 def migration_status(world: World, vm: str) -> Result:
     """The latest migration of a VM, with its stages, rounds and decisions."""
     return migrations.as_rows(migration_of(world, vm))
 
 
-@verb("migration wait")
+@verb("migration wait", kind="R")
 def migration_wait(world: World, vm: str, limit_s: float = 3_600) -> Result:
     """Let time pass until the migration of a VM is over, at most `limit_s`; its status."""
     migration = migration_of(world, vm)
