@@ -27,6 +27,7 @@ class Registry:
     vms: dict[str, dict[str, Any]] = field(default_factory=dict)
     owners: dict[str, Owner] = field(default_factory=dict)
     intents: dict[str, dict[str, Any]] = field(default_factory=dict)  # by VM: a move in progress
+    exclusions: dict[str, dict[str, Any]] = field(default_factory=dict)  # by node: until when, why
     refused: dict[int, str] = field(default_factory=dict)
 
     def apply(self, index: int, command: dict[str, Any] | None) -> None:
@@ -75,6 +76,36 @@ class Registry:
         self.owners[command["vm"]] = Owner(command["node"], intent["version"] + 1)
         return None
 
+    def _exclude(self, command: dict[str, Any]) -> str | None:
+        """No new VMs on a node until `until` (us of the cluster's time); None: until included."""
+        if command["node"] not in self.nodes:
+            return f"{command['node']} is not in the cluster"
+        self.exclusions[command["node"]] = _without(command, "kind", "node")
+        return None
+
+    def _include(self, command: dict[str, Any]) -> str | None:
+        self.exclusions.pop(command["node"], None)
+        return None
+
+    def _remove(self, command: dict[str, Any]) -> str | None:
+        """A node leaves for good. One that owns a VM cannot: the VM would be nobody's."""
+        node = command["node"]
+        owned = [vm for vm, owner in self.owners.items() if owner.node == node]
+        if node not in self.nodes:
+            return f"{node} is not in the cluster"
+        if owned:
+            return f"{node} still owns {', '.join(owned)}"
+        del self.nodes[node]
+        self.exclusions.pop(node, None)
+        return None
+
+    def excluded(self, node: str, now: int) -> str | None:
+        """Why no new VM may go to a node now; None: one may."""
+        row = self.exclusions.get(node)
+        if row is None or (row["until"] is not None and now >= row["until"]):
+            return None
+        return str(row["reason"])
+
     def _abandon(self, command: dict[str, Any]) -> str | None:
         self.intents.pop(command["vm"], None)
         return None
@@ -91,4 +122,7 @@ _APPLY = {
     "intend": Registry._intend,
     "own": Registry._own,
     "abandon": Registry._abandon,
+    "exclude": Registry._exclude,
+    "include": Registry._include,
+    "remove": Registry._remove,
 }

@@ -15,8 +15,8 @@ from course.dwcp.consensus import Raft
 from course.dwcp.machine import Effect, Save, Send, Tell
 from course.dwcp.node import Certificate, Controller, Undelivered, Worker
 from course.dwcp.units import MS, SECOND
-from course.lab.hosts import DISK_WRITE, EPOCH, PORTS, Host
-from course.lab.links import Path
+from course.lab.hosts import EPOCH, PORTS, Host
+from course.lab.links import Path, Trouble
 from course.lab.seeds import Seeds
 
 
@@ -40,7 +40,10 @@ class World:
         self.inside, self.between, self.seeds = inside, between, seeds
         self.history: list[Event] = []
         self.migrations: dict[str, Any] = {}  # by VM, the latest one
+        self.moves = 0  # migrations so far
         self.messages = 0
+        self.troubles: dict[str, Trouble] = {}  # what ails the wire, by a name of its own
+        self.changed = self.env.event()  # happens when the wire, or a request, has changed
         self._jitter = seeds.stream("jitter")
         self._loss = seeds.stream("loss")
 
@@ -74,13 +77,37 @@ class World:
     def path(self, a: str, b: str) -> Path:
         """What lies between two hosts."""
         same = self.hosts[a].region == self.hosts[b].region
-        return self.inside if same else self.between
+        path = self.inside if same else self.between
+        for trouble in self.troubles.values():
+            if trouble.touches(a, b):
+                path = trouble.applied(path)
+        return path
 
-    def obstacle(self, to: str, port: int) -> str | None:
+    def is_cut(self, a: str, b: str) -> bool:
+        """Do packets from `a` to `b` get lost, all of them?"""
+        return any(t.cut and t.touches(a, b) for t in self.troubles.values())
+
+    def ail(self, name: str, trouble: Trouble | None) -> None:
+        """Put a trouble on the wire under a name, or take it away."""
+        self.troubles.pop(name, None)
+        if trouble:
+            self.troubles[name] = trouble
+        self.notice()
+
+    def notice(self) -> None:
+        """Whoever waits for a change goes on now."""
+        self.changed.succeed()
+        self.changed = self.env.event()
+
+    def obstacle(self, to: str, port: int, sender: str = "") -> str | None:
         """Why a connection to `to` at `port` fails; None: it opens."""
         if to not in self.hosts:
             return "name does not resolve"
+        if sender and (self.is_cut(sender, to) or self.is_cut(to, sender)):
+            return "timed out"
         host = self.hosts[to]
+        if not host.powered or host.frozen:
+            return "timed out"
         if port in host.closed_ports:
             return "connection refused"
         return None if host.is_up and port in PORTS[host.role] else "nothing listens"
@@ -91,6 +118,8 @@ class World:
             lost = Undelivered(send.to, send.port, "name does not resolve")
             self.after(delay + MS, lambda: self._receive(sender.name, sender, lost))
             return
+        if self.troubles and self.is_cut(sender.name, send.to):
+            return
         path = self.path(sender.name, send.to)
         one_way = round(path.rtt_ms * MS / 2 * (1 + 0.1 * self._jitter.random()))
         if self._loss.random() < path.loss:
@@ -100,8 +129,10 @@ class World:
     def _arrive(self, sender: Host, send: Send, one_way: int) -> None:
         # A controller never opens a connection to a worker: it answers on the worker's own.
         is_answer = sender.role == "controller" and self.hosts[send.to].role == "worker"
+        if not self.hosts[send.to].powered or (self.troubles and self.is_cut(sender.name, send.to)):
+            return
         reason = None if is_answer else self.obstacle(send.to, send.port)
-        if reason is None:
+        if reason is None or self.hosts[send.to].frozen:
             self._receive(sender.name, self.hosts[send.to], send.message)
             return
         refused = Undelivered(send.to, send.port, reason)
@@ -133,12 +164,35 @@ class World:
         host.machine = None
         self.tell(host, "service_stopped", {})
 
+    def power(self, host: Host, on: bool) -> None:
+        """Pull the plug, or plug it in: guests end with their host, the disk stays."""
+        if not on:
+            if host.is_up:
+                self.stop(host)
+            for guest in host.guests.values():
+                guest.running = False
+        host.powered, host.frozen, host.backlog = on, False, []
+        self.notice()
+        if on and host.config and host.certificate:
+            self.start(host)
+
     def certify(self, host: Host) -> None:
         """Issue the host's certificate, valid from now by true time."""
         host.certificate = Certificate(host.name, EPOCH + self.now)
 
+    def freeze(self, host: Host, frozen: bool) -> None:
+        """A frozen host answers nothing; when it goes on, all that came is there at once."""
+        host.frozen = frozen
+        waiting, host.backlog = (host.backlog, []) if not frozen else ([], host.backlog)
+        for sender, message in waiting:
+            self._receive(sender, host, message)
+        if not frozen:
+            self._schedule_wake(host)
+
     def _receive(self, sender: str, host: Host, message: Any) -> None:
-        if host.machine:
+        if host.frozen:
+            host.backlog.append((sender, message))
+        elif host.machine:
             self._carry_out(host, host.machine.receive(sender, message, self.now))
 
     def _carry_out(self, host: Host, effects: list[Effect]) -> None:
@@ -146,8 +200,12 @@ class World:
         delay = 0
         for effect in effects:
             if isinstance(effect, Save):
+                if host.disk_full:  # what cannot be saved must not be promised: it stops
+                    self.tell(host, "disk_full", {})
+                    self.stop(host)
+                    return
                 host.saved = effect.record
-                delay += DISK_WRITE
+                delay += host.disk_write
             elif isinstance(effect, Send):
                 self._transmit(host, effect, delay)
             elif not _is_noise(effect):
@@ -168,6 +226,8 @@ class World:
         if host.machine is not machine or host.woken_for != at:
             return  # restarted since, or overtaken by an earlier timer
         host.woken_for = None
+        if host.frozen:
+            return
         if machine.wake_at is not None and machine.wake_at <= self.now:
             self._carry_out(host, machine.wake(self.now))
         else:
@@ -196,7 +256,7 @@ class World:
         raft = raft_of(host) if host else None
         if host is None or raft is None or not isinstance(host.machine, Controller):
             return None
-        proposal = Proposal(host.machine, raft.term, raft.log.last_index + 1, self.now)
+        proposal = Proposal(host, host.machine, raft.term, raft.log.last_index + 1, self.now)
         self._carry_out(host, host.machine.propose(command, self.now))
         return proposal
 
@@ -224,6 +284,7 @@ class Outcome:
 class Proposal:
     """A command on its way through consensus: entry `index` of the log of `term`."""
 
+    host: Host
     controller: Controller
     term: int
     index: int
@@ -233,7 +294,7 @@ class Proposal:
         """None while it is undecided."""
         raft, registry = self.controller.raft, self.controller.registry
         assert raft
-        if raft.term != self.term:
+        if raft.term != self.term or self.host.machine is not self.controller:
             return Outcome(False, "the leader changed", now - self.at)
         if registry.applied < self.index:
             return None

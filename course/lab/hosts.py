@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from course.dwcp.node import Certificate, Config, Controller, Worker
-from course.dwcp.units import DAY, HOUR, MS
+from course.dwcp.units import DAY, HOUR, MS, SECOND
 from course.lab.memory import GuestMemory
 
 EPOCH = 20_000 * DAY + 9 * HOUR
@@ -28,6 +28,7 @@ class Guest:
     memory_gb: float
     cpus: int
     running: bool = True
+    limit: int = 300 * SECOND  # us that its next migration may take
 
 
 @dataclass(slots=True)
@@ -52,6 +53,12 @@ class Host:
     congestion_control: str = "bbr2"
     level: int = 5
     woken_for: int | None = None  # the wake-up that is already scheduled
+    powered: bool = True
+    frozen: bool = False  # it hears nothing and does nothing until it goes on
+    backlog: list[Any] = field(default_factory=list)  # what arrived meanwhile
+    disk_write: int = DISK_WRITE  # us of one durable write
+    disk_full: bool = False
+    cpu_speed: float = 1.0  # share of its normal speed
 
     @property
     def is_up(self) -> bool:

@@ -58,9 +58,13 @@ class Lab:
         whole = last["arguments"]["seconds"] + seconds
         last["arguments"] = {"seconds": round(whole, 6)}
 
-    def inject(self, fault: str, **arguments: Any) -> None:
-        """Break something on purpose; for experiments, and not part of the journal."""
-        faults.inject(self.world, fault, **arguments)
+    def inject(self, fault: str, **arguments: Any) -> Callable[[], None] | None:
+        """Break something on purpose; for experiments, and not part of the journal.
+
+        `at_s` and `for_s` say when, in seconds from now, and for how long. What is returned ends
+        the fault, if it can end.
+        """
+        return faults.inject(self.world, fault, **arguments)
 
     def journal(self) -> list[dict[str, Any]]:
         """What was done so far, as plain records; see `replay`."""

@@ -28,7 +28,41 @@ class Path:
 
     @property
     def mode(self) -> Mode:
-        return classify(self.rtt_ms, self.capacity_mbps)
+        return classify(self.rtt_ms, self.capacity_mbps, loss=self.loss)
+
+
+@dataclass(frozen=True, slots=True)
+class Trouble:
+    """Something that ails the wire between two groups of hosts, from `a` to `b`.
+
+    Empty groups mean everybody. `both_ways` is how cables break; one way is how firewalls and
+    routes do. A cut drops packets silently: nobody is told, and only a timeout shows it.
+    """
+
+    a: frozenset[str] = frozenset()
+    b: frozenset[str] = frozenset()
+    both_ways: bool = True
+    cut: bool = False
+    rtt_added_ms: float = 0.0
+    loss_added: float = 0.0
+    capacity_share: float = 1.0
+
+    def touches(self, sender: str, to: str) -> bool:
+        """Does a packet from `sender` to `to` meet it?"""
+        there = _in(sender, self.a) and _in(to, self.b)
+        return there or (self.both_ways and _in(sender, self.b) and _in(to, self.a))
+
+    def applied(self, path: Path) -> Path:
+        """The path, with it. Loss adds up as independent chances do."""
+        return Path(
+            path.rtt_ms + self.rtt_added_ms,
+            path.capacity_mbps * self.capacity_share,
+            round(1 - (1 - path.loss) * (1 - self.loss_added), 9),
+        )
+
+
+def _in(name: str, group: frozenset[str]) -> bool:
+    return not group or name in group
 
 
 def rate_mbps(path: Path, streams: int, congestion_control: str) -> float:

@@ -26,6 +26,7 @@ PLACEMENT, FORECAST, RESERVE, VERIFY = 200 * MS, 100 * MS, 50 * MS, 150 * MS
 """us of the stages that the lab does not model in detail (published typical values)."""
 STREAMS_NEEDED = 2
 DECISION_LIMIT = 10 * SECOND
+STREAM_TIMEOUT = 30 * SECOND  # without progress, transport.amst.timeout
 
 Steps = Generator[Any, Any, Any]
 
@@ -56,19 +57,25 @@ class Migration:
     wire_reduction: float = 0.0
     by_type: dict[str, int] = field(default_factory=dict)  # wire bytes by frame type
     hashes_equal: bool | None = None
+    limit: int = 300 * SECOND
+    cancelled: str | None = None  # why a person wants it to end
 
     @property
     def is_over(self) -> bool:
-        return self.state in ("completed", "failed")
+        return self.state in ("completed", "failed", "cancelled")
 
 
 class Failed(Exception):
     """A stage could not be done; the text is for the operator."""
 
 
+class Cancelled(Exception):
+    """A person ended it; the text is the reason that was given."""
+
+
 def data_ports(world: World, source: str, target: str) -> list[int]:
     """The AMST ports on which a connection from `source` to `target` opens."""
-    return [port for port in DATA_PORTS if world.obstacle(target, port) is None]
+    return [port for port in DATA_PORTS if world.obstacle(target, port, source) is None]
 
 
 class Mover:
@@ -91,8 +98,10 @@ class Mover:
             yield from self._stage("transfer", self._transfer())
             yield from self._stage("switch", self._switch())
             self._finish("completed")
+        except Cancelled as cancelled:
+            self._resume(str(cancelled), "cancelled")
         except Failed as failure:
-            self._resume(str(failure))
+            self._resume(str(failure), "failed")
 
     def _stage(self, name: str, steps: Steps) -> Steps:
         start = self.world.now
@@ -107,9 +116,56 @@ class Mover:
         if self.guest.running:
             self.guest.memory.run(us, 1.0 - self.pre_copy.throttle)
         yield self.world.env.timeout(us)
-        if not (self.source.is_up and self.target.is_up):
-            down = self.target if self.source.is_up else self.source
-            raise Failed(f"{down.name} went down")
+        self._check()
+
+    def _check(self) -> None:
+        """Is there still a reason to go on?"""
+        down = [host.name for host in (self.source, self.target) if not host.is_up]
+        if down:
+            raise Failed(f"{down[0]} went down")
+        migration, now = self.migration, self.world.now
+        if migration.cancelled is not None and self.pre_copy.phase != "switch":
+            raise Cancelled(migration.cancelled)
+        if now - migration.started > migration.limit:
+            limit = f"{seconds(migration.limit):g} s"
+            raise Failed(f"MIGRATION_TIMEOUT: not done within {limit}; set-timeout gives it more")
+
+    def _carry(self, wire: int, to_encode: int) -> Steps:
+        """Time for a round's bytes. If the wire changes, the rest goes at the new pace."""
+        left, started = 1.0, self.world.now
+        moved_at = started  # when bytes last got through
+        while left > 0:
+            whole, now = self._pace(wire, to_encode), self.world.now
+            if whole is None and now - moved_at >= STREAM_TIMEOUT:
+                raise Failed("TRANSPORT_UNAVAILABLE: no stream made progress for 30 s")
+            waits = moved_at + STREAM_TIMEOUT - now if whole is None else round(whole * left)
+            step = max(1, waits)
+            yield self.world.env.timeout(step) | self.world.changed
+            passed = self.world.now - now
+            if self.guest.running:
+                self.guest.memory.run(passed, 1.0 - self.pre_copy.throttle)
+            self._check()
+            if whole is not None:
+                left = 0.0 if passed >= step else left - passed / whole
+                moved_at = self.world.now
+        return self.world.now - started
+
+    def _pace(self, wire: int, to_encode: int) -> int | None:
+        """us that these bytes take on the wire as it is now; None: nothing gets through."""
+        world, source, target = self.world, self.source, self.target
+        if world.is_cut(source.name, target.name) or world.is_cut(target.name, source.name):
+            return None
+        if source.frozen or target.frozen:
+            return None
+        path = world.path(source.name, target.name)
+        if path != self.migration.path:
+            self.migration.path = path
+            self.migration.rate_mbps = rate_mbps(
+                path, self.migration.streams, source.congestion_control
+            )
+        link = transfer_us(wire, self.migration.rate_mbps)
+        encoder = round(to_encode / (_encoder_speed(source.level) * source.cpu_speed) * SECOND)
+        return max(link, encoder) + round(path.rtt_ms * MS)
 
     def _forecast(self) -> Steps:
         path = self.migration.path
@@ -174,10 +230,7 @@ class Mover:
         wire = (encoder.stats.wire_bytes - wire_before) * SCALE
         plain = len(numbers) * PAGE_SIZE * SCALE
         to_encode = plain - (encoder.stats.zero - zero_before) * PAGE_SIZE * SCALE
-        speed = _encoder_speed(self.source.level)
-        link = transfer_us(wire, self.migration.rate_mbps)
-        took = max(link, round(to_encode / speed * SECOND)) + round(self.migration.path.rtt_ms * MS)
-        yield from self._wait(took)
+        took = yield from self._carry(wire, to_encode)
         done = Round(plain, wire, took, len(memory.dirty) * PAGE_SIZE * SCALE)
         self._measure(done)
         return self._decided(self.pre_copy.copied(done))
@@ -199,7 +252,7 @@ class Mover:
         self._decided(self.pre_copy.agreed())
         here = self.source.guests.pop(self.migration.vm)
         memory = GuestMemory(self.arrived, here.memory.workload, here.memory.rng)
-        guest = Guest(here.name, memory, here.memory_gb, here.cpus)
+        guest = Guest(here.name, memory, here.memory_gb, here.cpus, limit=here.limit)
         self.target.guests[here.name] = guest
         assert self.migration.paused_at is not None
         self.migration.downtime = self.world.now - self.migration.paused_at
@@ -227,12 +280,12 @@ class Mover:
         self.migration.decisions.append(decision)
         return decision
 
-    def _resume(self, why: str) -> None:
+    def _resume(self, why: str, state: str) -> None:
         """Nothing is lost: the source has the whole guest, and it runs on there."""
-        self.guest.running = True
+        self.guest.running = self.source.powered
         self.world.propose({"kind": "abandon", "vm": self.migration.vm})
         self.migration.error = why
-        self._finish("failed")
+        self._finish(state)
 
     def _finish(self, state: str) -> None:
         self.migration.state, self.migration.ended = state, self.world.now

@@ -232,7 +232,7 @@ def test_what_is_not_a_journal_is_refused_in_words(journal):
 @pytest.mark.parametrize(
     ("verb", "arguments", "words"),
     [
-        ("node jion", {}, "no verb 'node jion'; there are node join"),
+        ("node jion", {}, "no verb 'node jion'; there are"),
         ("node join", {"node": "worker-1"}, "it takes node_id, controller, region"),
         ("vm inspect", {"vm": "ghost"}, "VM_NOT_FOUND"),
         ("migration start", {"vm": "ghost"}, "VM_NOT_FOUND"),

@@ -4,11 +4,12 @@ The verbs and their arguments are those of `dwcp-cli`, so what is learned here i
 way on a real cluster; verbs of the groups host, server and clock stand for what one does on the
 machines themselves. Wrong arguments change nothing and are answered with a code of the API.
 
-Reading order: registry (how a verb is found and refuses), machines, nodes, network, vms; health
+Reading order: registry (how a verb is found and refuses), machines, nodes, network, vms,
+maintenance; health
 and lookups are what they share, setup what a scenario begins with.
 """
 
-from course.lab.commands import machines, network, nodes, vms
+from course.lab.commands import machines, maintenance, network, nodes, vms
 from course.lab.commands.lookups import sync_lag_s
 from course.lab.commands.registry import (
     KINDS,
@@ -31,6 +32,7 @@ __all__ = [
     "groups",
     "lookup",
     "machines",
+    "maintenance",
     "network",
     "nodes",
     "prepare",

@@ -87,7 +87,9 @@ def node_status(world: World, host: Host) -> str:
     if host.machine.state != "ready" or leader is None:
         return host.machine.state
     assert isinstance(leader.machine, Controller)
-    return leader.machine.node_state(host.name, world.now)
+    state = leader.machine.node_state(host.name, world.now)
+    drained = leader.machine.registry.excluded(host.name, world.now) is not None
+    return "draining" if drained and state == "ready" else state
 
 
 def node_row(world: World, host: Host) -> dict[str, Any]:
@@ -107,7 +109,7 @@ def node_row(world: World, host: Host) -> dict[str, Any]:
 
 def candidates(world: World, vm: Vm) -> list[str]:
     """Workers that may take `vm`, best first. Placement is a controller's job, so it needs one."""
-    registry_of(world)
+    registry = registry_of(world)
     nodes = [
         Node(
             host.name,
@@ -115,7 +117,8 @@ def candidates(world: World, vm: Vm) -> list[str]:
             host.cpus,
             host.memory_gb,
             tuple(Vm(g.name, g.cpus, g.memory_gb) for g in host.guests.values()),
-            ready=node_status(world, host) == "ready",
+            ready=node_status(world, host) == "ready"
+            and registry.excluded(host.name, world.now) is None,
         )
         for host in world.of_role("worker")
     ]
@@ -132,7 +135,10 @@ def decide(world: World, command: dict[str, Any]) -> None:
         why = f"the cluster did not agree: {outcome.why}"
         if outcome.why == "no leader":
             raise undecided(world, why)
-        raise CommandError("CONSENSUS_STALLED", why)
+        refused = outcome.why not in ("the leader changed", "no majority answered in time")
+        changed = outcome.why == "the leader changed"
+        code = "LEADER_CHANGED" if changed else "STALE_VERSION" if refused else "CONSENSUS_STALLED"
+        raise CommandError(code, why)
 
 
 def sync_lag_s(world: World, host: Host) -> float | None:

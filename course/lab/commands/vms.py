@@ -64,9 +64,11 @@ def migration_start(world: World, vm: str, target: str | None = None) -> Result:
     chosen = target or (able or [""])[0]
     if host_named(world, chosen).name not in able:
         raise CommandError("HOST_INCOMPATIBLE", f"{chosen} may not take {vm}", candidates=able)
+    world.moves += 1
     migration = migrations.Migration(
-        f"mig-{len(world.migrations) + 1}-{vm}", vm, source.name, chosen,
+        f"mig-{world.moves}-{vm}", vm, source.name, chosen,
         world.path(source.name, chosen), round(guest.memory_gb * GIB), world.now,
+        limit=guest.limit,
     )  # fmt: skip
     world.migrations[vm] = migration
     world.env.process(migrations.Mover(world, migration).run())
@@ -101,6 +103,90 @@ def migration_test(world: World, source: str, target: str) -> Result:
         "passed": status["status"] == "completed",
         **{key: status[key] for key in ("source", "target", "duration_s", "streams", "error")},
     }
+
+
+@verb("migration list", kind="R")
+def migration_list(world: World, status: str | None = None) -> Result:
+    """The latest migration of each VM; `status` selects."""
+    keys = ("id", "vm", "status", "source", "target", "duration_s", "error")
+    rows = [migrations.as_rows(m) for m in world.migrations.values()]
+    return [{key: row[key] for key in keys} for row in rows if status in (None, row["status"])]
+
+
+@verb("migration cancel")
+def migration_cancel(world: World, vm: str, reason: str = "cancelled by the operator") -> Result:
+    """End a migration; the VM runs on at its source. Not any more once ownership moves."""
+    migration = migration_of(world, vm)
+    at_switch = bool(migration.decisions) and migration.decisions[-1].action in ("agree", "run")
+    if migration.is_over or at_switch:
+        raise CommandError("MIGRATION_NOT_CANCELLABLE", f"{vm}'s migration is {migration.state}")
+    migration.cancelled = reason
+    world.notice()
+    world.run_until(lambda: migration.is_over, 40 * SECOND)
+    return migrations.as_rows(migration)
+
+
+@verb("migration retry")
+def migration_retry(
+    world: World, vm: str, target: str | None = None, amst_streams: int | None = None
+) -> Result:
+    """Try a failed or cancelled migration again, to the same target unless one is named."""
+    last = migration_of(world, vm)
+    if last.state not in ("failed", "cancelled"):
+        raise CommandError("INVALID_REQUEST", f"{vm}'s migration is {last.state}, not failed")
+    if amst_streams is not None:
+        if not 1 <= amst_streams <= 16:
+            raise CommandError("INVALID_REQUEST", f"amst_streams is {amst_streams}; give 1 to 16")
+        host_with(world, vm).streams = amst_streams
+    return migration_start(world, vm, target or last.target) | {"retry_of": last.id}
+
+
+@verb("migration set-timeout")
+def migration_set_timeout(world: World, vm: str, timeout: int) -> Result:
+    """Seconds for the running migration of a VM, or for its next one; twice what is expected."""
+    if not 1 <= timeout <= 86_400:
+        raise CommandError("INVALID_REQUEST", f"timeout is {timeout} s; give 1 to 86,400")
+    host_with(world, vm).guests[vm].limit = timeout * SECOND
+    running = world.migrations.get(vm)
+    if running and not running.is_over:
+        running.limit = timeout * SECOND
+    return {"vm": vm, "timeout_s": timeout}
+
+
+@verb("vm list", kind="R")
+def vm_list(world: World, node: str | None = None) -> Result:
+    """Every VM with its node, size and state."""
+    hosts = [host_named(world, node)] if node else world.of_role("worker")
+    return [
+        {
+            "vm": guest.name,
+            "node": host.name,
+            "status": "running" if guest.running else "paused",
+            "memory_gb": guest.memory_gb,
+            "cpus": guest.cpus,
+        }
+        for host in hosts
+        for guest in host.guests.values()
+    ]
+
+
+@verb("vm count", kind="R")
+def vm_count(world: World, node: str | None = None) -> Result:
+    """VMs on a node; without one, and on a controller, all that the cluster manages."""
+    if node and host_named(world, node).role == "worker":
+        return {"vms": len(world.hosts[node].guests)}
+    return {"vms": len(registry_of(world).vms)}
+
+
+@verb("vm delete", kind="D", scope="operate")
+def vm_delete(world: World, vm: str) -> Result:
+    """Delete a VM. Not while it is being moved."""
+    host_with(world, vm)
+    running = world.migrations.get(vm)
+    if running and not running.is_over:
+        raise CommandError("VM_MIGRATING", f"{vm} is being moved to {running.target}")
+    _delete(world, vm)
+    return {"vm": vm, "status": "deleted"}
 
 
 def _delete(world: World, vm: str) -> None:
