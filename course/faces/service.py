@@ -73,6 +73,28 @@ class NewMigration(Body):
     options: MigrationOptions | None = None
 
 
+class MigrationChange(Body):
+    timeout_seconds: int = Field(ge=1, le=86_400)
+
+
+class Retry(Body):
+    target_node: str | None = None
+    amst_streams: int | None = Field(default=None, ge=1, le=16)
+
+
+class Reason(Body):
+    reason: str = "asked for by the API"
+
+
+class Exclusion(Body):
+    """Of a node or a region; `duration` is a number with s, m, h or d."""
+
+    node: str | None = None
+    region: str | None = None
+    duration: str = "1h"
+    reason: str = Field(min_length=1)
+
+
 class NewNode(Body):
     node_id: str
     region: str | None = None
@@ -187,6 +209,44 @@ def make_app(served: Served, accounts: Accounts) -> FastAPI:
         )
         return {"node_id": row["node"], "state": row["status"]}
 
+    @app.post("/v3/nodes/{node}/drain", status_code=202, tags=["nodes"])
+    def drain(who: Caller, node: str, body: Reason | None = None) -> dict[str, Any]:
+        return verb(who, "node drain", node=node, reason=(body or Reason()).reason)
+
+    @app.post("/v3/nodes/{node}/uncordon", tags=["nodes"])
+    def uncordon(who: Caller, node: str) -> dict[str, Any]:
+        verb(who, "node uncordon", node=node)
+        return {"status": "ready"}
+
+    @app.delete("/v3/nodes/{node}", status_code=202, tags=["nodes"])
+    def remove(who: Caller, node: str, confirm: bool = False) -> dict[str, Any]:
+        return verb(who, "node remove", node=node, confirm=confirm)
+
+    @app.post("/v3/placements/exclusions", status_code=201, tags=["placement"])
+    def exclude(who: Caller, body: Exclusion) -> Any:
+        seconds = duration_s(body.duration)
+        if body.node:
+            return verb(
+                who, "placement avoid-node", node=body.node, duration=seconds, reason=body.reason
+            )
+        return verb(
+            who, "placement set-blacklist", region=body.region or "", duration=seconds,
+            reason=body.reason,
+        )  # fmt: skip
+
+    @app.get("/v3/vms", tags=["VMs"])
+    def vms(
+        who: Caller, node: str | None = None, status: str | None = None,
+        limit: Annotated[int, Query(ge=1, le=LIMIT_MAX)] = LIMIT_DEFAULT,
+        page: Annotated[int, Query(ge=1)] = 1,
+    ) -> dict[str, Any]:  # fmt: skip
+        rows = [r for r in verb(who, "vm list", node=node) if status in (None, r["status"])]
+        return _page("vms", rows, limit, page)
+
+    @app.delete("/v3/vms/{vm}", tags=["VMs"])
+    def delete(who: Caller, vm: str) -> dict[str, Any]:
+        return verb(who, "vm delete", vm=vm) | {"deleted_at": now()}
+
     @app.post("/v3/vms", status_code=202, tags=["VMs"])
     def create(who: Caller, body: NewVm) -> dict[str, Any]:
         made = verb(
@@ -214,13 +274,45 @@ def make_app(served: Served, accounts: Accounts) -> FastAPI:
         status = served.lab.world.migrations[body.vm_id].state
         return {"migration_id": started["id"], "status": status, "started_at": now()}
 
-    @app.get("/v3/migrations/{migration}", tags=["migrations"])
-    def migration(who: Caller, migration: str) -> dict[str, Any]:
+    def moved(who: dict[str, str], migration: str) -> dict[str, Any]:
         vm = re.sub(r"^mig-\d+-", "", migration)
-        found = verb(who, "migration status", vm=vm)
+        found: dict[str, Any] = verb(who, "migration status", vm=vm)
         if migration not in (found["id"], vm):
             raise CommandError("MIGRATION_NOT_FOUND", f"{vm}'s last migration is {found['id']}")
-        return _migration(found)
+        return found
+
+    @app.get("/v3/migrations", tags=["migrations"])
+    def migrations(
+        who: Caller, status: str | None = None,
+        limit: Annotated[int, Query(ge=1, le=LIMIT_MAX)] = LIMIT_DEFAULT,
+        page: Annotated[int, Query(ge=1)] = 1,
+    ) -> dict[str, Any]:  # fmt: skip
+        rows = verb(who, "migration list", status=status)
+        return _page("migrations", [_migration(moved(who, r["id"])) for r in rows], limit, page)
+
+    @app.get("/v3/migrations/{migration}", tags=["migrations"])
+    def migration(who: Caller, migration: str) -> dict[str, Any]:
+        return _migration(moved(who, migration))
+
+    @app.patch("/v3/migrations/{migration}", tags=["migrations"])
+    def change(who: Caller, migration: str, body: MigrationChange) -> dict[str, Any]:
+        vm = moved(who, migration)["vm"]
+        verb(who, "migration set-timeout", vm=vm, timeout=body.timeout_seconds)
+        return _migration(moved(who, migration))
+
+    @app.post("/v3/migrations/{migration}/cancel", status_code=202, tags=["migrations"])
+    def cancel(who: Caller, migration: str, body: Reason | None = None) -> dict[str, Any]:
+        vm, reason = moved(who, migration)["vm"], (body or Reason()).reason
+        return {"status": verb(who, "migration cancel", vm=vm, reason=reason)["status"]}
+
+    @app.post("/v3/migrations/{migration}/retry", status_code=202, tags=["migrations"])
+    def retry(who: Caller, migration: str, body: Retry | None = None) -> dict[str, Any]:
+        vm, given = moved(who, migration)["vm"], body or Retry()
+        again = verb(
+            who, "migration retry", vm=vm, target=given.target_node,
+            amst_streams=given.amst_streams,
+        )  # fmt: skip
+        return {"migration_id": again["id"], "retry_of": again["retry_of"]}
 
     @app.get("/v3/consensus/quorum", tags=["consensus"])
     def quorum(who: Caller, response: Response) -> dict[str, Any]:
@@ -249,6 +341,14 @@ def make_app(served: Served, accounts: Accounts) -> FastAPI:
         return _time((EPOCH + served.lab.world.now) / 1e6)
 
     return app
+
+
+def duration_s(text: str) -> int:
+    """Seconds of a duration such as 90s, 15m, 1h, 2d."""
+    found = re.fullmatch(r"(\d{1,6})([smhd])", text)
+    if not found:
+        raise CommandError("INVALID_REQUEST", f"{text!r} is no duration; write 90s, 15m, 1h or 2d")
+    return int(found[1]) * {"s": 1, "m": 60, "h": 3_600, "d": 86_400}[found[2]]
 
 
 async def _once(

@@ -65,6 +65,42 @@ def test_a_cluster_from_status_to_a_finished_migration(site):
     assert site.call("GET", "/v3/vms/shop").json()["node"] == target
 
 
+def test_a_node_is_drained_excluded_and_removed_over_the_interface():
+    site = Site()
+    for number in range(2):
+        body = {"name": f"vm-{number}", "resources": {"memory_gb": 0.5}}
+        node = site.call("POST", "/v3/vms", json=body).json()["node"]
+    drained = site.call("POST", f"/v3/nodes/{node}/drain", json={"reason": "new memory"})
+    assert drained.status_code == 202 and drained.json()["moved"] >= 1
+    assert site.call("GET", f"/v3/nodes/{node}").json()["status"] == "draining"
+    assert site.call("GET", "/v3/vms?limit=1").json()["total"] == 2
+    assert site.call("GET", "/v3/migrations?status=completed").json()["total"] >= 1
+    body = {"region": "eu-west", "duration": "15m", "reason": "storm"}
+    assert len(site.call("POST", "/v3/placements/exclusions", json=body).json()) == 4
+    bad = site.call("POST", "/v3/placements/exclusions", json={**body, "duration": "soon"})
+    assert "write 90s, 15m, 1h or 2d" in bad.json()["error"]["message"]
+    assert code(site.call("DELETE", f"/v3/nodes/{node}")) == "INVALID_REQUEST"
+    refused = site.call("DELETE", f"/v3/nodes/{node}?confirm=true", role="operator")
+    assert refused.status_code == 403
+    assert site.call("DELETE", f"/v3/nodes/{node}?confirm=true").status_code == 202
+    assert site.call("DELETE", "/v3/vms/vm-0").json()["status"] == "deleted"
+
+
+def test_a_migration_is_given_time_cancelled_and_tried_again_over_the_interface():
+    site = Site()
+    site.call("POST", "/v3/vms", json={"name": "shop", "resources": {"memory_gb": 1}})
+    move = site.call("POST", "/v3/migrations", json={"vm_id": "shop", "target_node": "worker-8"})
+    path = f"/v3/migrations/{move.json()['migration_id']}"
+    site.served.lab.run(1)
+    assert site.call("PATCH", path, json={"timeout_seconds": 600}).status_code == 200
+    assert site.call("POST", f"{path}/cancel").json() == {"status": "cancelled"}
+    assert code(site.call("POST", f"{path}/cancel")) == "MIGRATION_NOT_CANCELLABLE"
+    again = site.call("POST", f"{path}/retry", json={"target_node": "worker-9"}).json()
+    assert again["retry_of"] == move.json()["migration_id"]
+    gone = site.call("GET", path)
+    assert gone.status_code == 404 and again["migration_id"] in gone.json()["error"]["message"]
+
+
 def test_health_is_503_when_a_check_fails_and_says_which():
     site = Site()
     assert site.call("GET", "/v3/cluster/health").status_code == 200
