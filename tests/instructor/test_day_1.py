@@ -1,4 +1,4 @@
-"""Day 1, handed in by seven people and graded: who earns what, and what they are told.
+"""Day 1, handed in by eight people and graded: who earns what, and what they are told.
 
 Then the formgrader in a real browser, over the same gradebook.
 """
@@ -8,6 +8,7 @@ import os
 import sys
 
 import pytest
+from nbgrader.api import Gradebook
 
 from autograder import pipeline
 from tests.autograder.classroom import REPOSITORY, Classroom, quick_course_in
@@ -53,14 +54,31 @@ def not_a_notebook(desk):
     (desk.folder / f"{FIRST}.ipynb").write_text("Dear instructor, my laptop broke.", "utf-8")
 
 
+TRAP = "<script>window.__trapped = 1</script><img src=x onerror='window.__trapped = 2'>"
+
+
+def trapped(desk):
+    """Markup that would run in the instructor's browser, in a text and in an output."""
+    desk.only(FIRST)
+    desk.solve()
+    show = f"from IPython.display import HTML, display\ndisplay(HTML({TRAP!r}))"
+    desk.answer(FIRST, "ops-1-1-sustainable", show)
+    path = desk.folder / f"{FIRST}.ipynb"
+    notebook = json.loads(path.read_text("utf-8"))
+    text = {"cell_type": "markdown", "id": "trap", "metadata": {}, "source": f"# Mine {TRAP}"}
+    notebook["cells"].insert(1, text)
+    path.write_text(json.dumps(notebook), "utf-8")
+
+
 STUDENTS = [
     complete, untouched, partly_solved, syntax_error, endless_loop, deleted_cell, not_a_notebook,
+    trapped,
 ]  # fmt: skip
 
 
 @pytest.fixture(scope="session")
 def day(tmp_path_factory):
-    """The class of seven, graded, with feedback."""
+    """The class of eight, graded, with feedback."""
     with pytest.MonkeyPatch.context() as patch:
         for name in ("DWCP_EXCHANGE", "JUPYTER_DATA_DIR"):
             patch.setenv(name, str(tmp_path_factory.mktemp(name.lower())))
@@ -175,5 +193,12 @@ def test_the_formgrader_shows_the_scores(day, page, picture):
         picture(page, "formgrader-submissions")
         everything = sum(most(room).values())
         assert f"{everything:g} / {everything:g}" in page.locator("table").inner_text()
+        with Gradebook(room.course.config.CourseDirectory.db_url) as gradebook:
+            submission = gradebook.find_submission_notebook(FIRST, DAY, "trapped").id
+        page.goto(f"{base}/formgrader/submissions/{submission}")
+        page.get_by_text("Mine").first.wait_for()
+        page.wait_for_timeout(500)
+        picture(page, "formgrader-submission")
+        assert page.evaluate("window.__trapped") is None, "a student's markup ran here"
     finally:
         server.stop()
