@@ -32,8 +32,19 @@ class Lab:
             commands.deploy(self.world)
         else:
             commands.prepare(self.world)
+        self._stage("before")
         for fault in scenarios.load(scenario)["faults"]:
             faults.inject(self.world, **fault)
+        self._stage("then")
+
+    def _stage(self, part: str) -> None:
+        """What happened before the learner came; it is not the learner's, so not in the journal."""
+        for action in scenarios.load(self.scenario).get(part, ()):
+            try:
+                commands.run(self.world, action["do"], action.get("with", {}))
+            except commands.CommandError as error:
+                if action.get("fails") != error.code:
+                    raise
 
     def do(self, verb: str, /, **arguments: Any) -> Any:
         """Carry out one verb, such as "node join", and keep it in the journal.

@@ -5,7 +5,7 @@ from course.dwcp.units import MS, SECOND
 from course.lab.cluster import World
 from course.lab.commands.lookups import configured, host_named
 from course.lab.commands.registry import CommandError, Result, verb
-from course.lab.hosts import EPOCH
+from course.lab.hosts import DISK_WRITE, EPOCH
 
 CLUSTER_ID = "lab"
 
@@ -34,6 +34,48 @@ def host_list(world: World) -> Result:
         }
         for host in world.hosts.values()
     ]
+
+
+@verb("host top", kind="R")
+def host_top(world: World, host: str) -> Result:
+    """What else runs on a host, how full its disk is, and how long a durable write takes."""
+    target = host_named(world, host)
+    world.run(SECOND)
+    return {
+        "host": host,
+        "answers": target.powered and not target.frozen,
+        "cpu_others": round(1 - target.cpu_speed, 2),
+        "disk_used": 1.0 if target.disk_full else 0.42,
+        "disk_write_ms": target.disk_write / MS,
+    }
+
+
+@verb("host stop-job", kind="S")
+def host_stop_job(world: World, host: str) -> Result:
+    """End what takes a host's processors or its disk from DWCP: a backup, a scan, a build."""
+    target = host_named(world, host)
+    target.cpu_speed, target.disk_write = 1.0, DISK_WRITE
+    world.notice()
+    world.run(SECOND)
+    return host_top(world, host)
+
+
+@verb("host free-disk")
+def host_free_disk(world: World, host: str) -> Result:
+    """Remove old logs and core files, so that there is room again."""
+    host_named(world, host).disk_full = False
+    world.run(10 * SECOND)
+    return host_top(world, host)
+
+
+@verb("host reboot", kind="S")
+def host_reboot(world: World, host: str) -> Result:
+    """Turn a host off and on again, 45 s. Its VMs end with it; its services start at boot."""
+    target = host_named(world, host)
+    world.power(target, on=False)
+    world.run(45 * SECOND)
+    world.power(target, on=True)
+    return {"host": host, "service": "active" if target.is_up else "inactive"}
 
 
 @verb("host sync-clock")
