@@ -1,6 +1,6 @@
 """All that the first cell of a notebook needs.
 
-from course.notebook import hint, lab, predict, show, source, walk
+from course.notebook import gameday, hint, lab, predict, show, source, walk
 """
 
 import inspect
@@ -12,17 +12,23 @@ from IPython.display import Code, display
 
 from course.catalogue import trees
 from course.lab import Lab
+from course.lab.gameday import GameDay
 from course.lab.signals import cluster_signals, node_signals
 from course.widgets.hints import hints
 from course.widgets.predict import Predict
 from course.widgets.tree import TreeWidget
 
-__all__ = ["hint", "lab", "predict", "show", "source", "walk"]
+__all__ = ["gameday", "hint", "lab", "predict", "show", "source", "walk"]
 
 
 def lab(scenario: str = "day-1", seed: int | str = 1) -> Lab:
     """A cluster of your own: a scenario's name and a seed give the same one every time."""
     return Lab(scenario, seed)
+
+
+def gameday(seed: int | str, difficulty: int | None = None) -> GameDay:
+    """An incident that you do not know, a page and a clock; see `course.lab.gameday`."""
+    return GameDay(seed, difficulty)
 
 
 def show(data: Any, *columns: str) -> None:
