@@ -28,6 +28,9 @@ class Lab:
         self.scenario, self.seed = scenario, seed
         self.world = _world(scenarios.load(scenario), Seeds(seed))
         self._journal: list[dict[str, Any]] = []
+        self.experiments: list[
+            tuple[int, str, dict[str, Any]]
+        ] = []  # injected after how many verbs
         if scenarios.load(scenario)["deployed"]:
             commands.deploy(self.world)
         else:
@@ -75,7 +78,9 @@ class Lab:
         `at_s` and `for_s` say when, in seconds from now, and for how long. What is returned ends
         the fault, if it can end.
         """
-        return faults.inject(self.world, fault, **arguments)
+        end = faults.inject(self.world, fault, **arguments)
+        self.experiments.append((len(self._journal), fault, arguments))
+        return end
 
     def journal(self) -> list[dict[str, Any]]:
         """What was done so far, as plain records; see `replay`."""
