@@ -9,6 +9,7 @@ away, one attacker at a time, and families that would only take the machine down
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -47,6 +48,18 @@ def boxed(course: CourseRoot, student: str) -> None:
         print(f"  {student} was stopped after {LIMIT_S} s")
 
 
+def by_nbgrader(course: CourseRoot, chosen: list, kept: Path) -> set[str]:
+    """Who gains. Each meets a fresh course: some rewrite the gradebook of the whole class."""
+    shutil.copytree(course.path, kept)
+    winners = set()
+    for attack in chosen:
+        shutil.rmtree(course.path)
+        shutil.copytree(kept, course.path)
+        boxed(course, attack.name)
+        winners |= undeserved(course) & {attack.name}
+    return winners
+
+
 def undeserved(course: CourseRoot) -> set[str]:
     """The attackers who have points that the same work does not earn without the attack."""
     short = {name: key for key, name in EXERCISES.items()}
@@ -69,9 +82,10 @@ def main() -> None:
         course = rooms[0].course
         db = course.config.CourseDirectory.db_url
         (course.path / "nbgrader_config.py").write_text(STOCK.format(root=str(course.path), db=db))
-        for attack in chosen:
-            boxed(course, attack.name)
-        winners = [undeserved(room.course) for room in rooms]
+        winners = [
+            by_nbgrader(course, chosen, Path(folder) / "as-handed-in"),
+            undeserved(rooms[1].course),
+        ]
     of = Counter(attack.family for attack in chosen)
     print("family: attacks, earn points from nbgrader as it ships, earn points here")
     for family, count in sorted(of.items()):
