@@ -263,3 +263,17 @@ def test_a_journal_of_all_this_replays(lab):
     lab.migration.set_timeout(vm="shop", timeout=60)
     again = replay(lab.journal(), "day-1", 6)
     assert again.fingerprint() == lab.fingerprint()
+
+
+def test_the_page_for_authors_lists_every_fault_with_what_it_takes():
+    import inspect
+    import re
+    from pathlib import Path
+
+    page = Path(__file__).parent.parent.parent / "docs" / "incidents.md"
+    rows = dict(re.findall(r"^\| `([a-z-]+)`[^|]*\| ([^|]+) \|", page.read_text("utf-8"), re.M))
+    wanted = {
+        name: ", ".join(list(inspect.signature(function).parameters)[1:])
+        for name, function in FAULTS.items()
+    }
+    assert rows == wanted
