@@ -2,7 +2,7 @@
 
 A forecast is a value with a horizon and a confidence. It says nothing about the time after its
 horizon, so a 30 s forecast must not decide about a transfer of 80 s. One with a confidence under
-0.5 is shown to people and used by nobody.
+0.5 is shown to people and used by nobody. Read next: `features`, `schedule`.
 """
 
 from collections.abc import Sequence
@@ -14,15 +14,19 @@ from course.dwcp.mode import Mode
 CONFIDENCE_MIN = 0.5
 DEFER_BELOW = 0.7  # of the present rate
 HORIZON_S = 30
+HORIZON_S_MAX = 300
+FALLBACK_SAMPLES = 5
 
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """One measurement of a path; loss is a fraction."""
+    """One measurement of a path; loss is a fraction, `hour` is of the day (0 to 24)."""
 
     rate_mbps: float
     rtt_ms: float
     loss: float
+    jitter_ms: float = 0.0
+    hour: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +38,9 @@ class Forecast:
     loss: float
     confidence: float
     horizon_s: int = HORIZON_S
+    jitter_ms: float = 2.0
+    valid_until: int | None = None  # us; None: no time was given
+    model: str = "fallback"  # the version of the model that made it
 
     @property
     def usable(self) -> bool:
@@ -48,12 +55,13 @@ def fallback(samples: Sequence[Sample], mode: Mode = Mode.INTERNET) -> Forecast:
     base = 0.45 if mode is Mode.DATACENTER else 0.35
     if not samples:
         return Forecast(rate_mbps=100.0, rtt_ms=10.0, loss=0.01, confidence=base)
-    last = samples[-5:]
+    last = samples[-FALLBACK_SAMPLES:]
     return Forecast(
         rate_mbps=fmean(s.rate_mbps for s in last),
         rtt_ms=fmean(s.rtt_ms for s in last),
         loss=fmean(s.loss for s in last),
         confidence=round(base + min(0.20, 0.02 * len(samples)), 2),
+        jitter_ms=fmean(s.jitter_ms for s in last),
     )
 
 
