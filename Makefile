@@ -50,9 +50,14 @@ verify: setup  ## prove that every exercise can be solved, and cannot be passed 
 	@$(BIN)/autograder verify
 
 .PHONY: bench
-bench: setup  ## compare grading with nbgrader as it ships, in one run; takes half an hour
+bench: setup  ## ratios against what there is already (docs/benchmarks.md); takes an hour
+	@tests/install-packages --bench
 	@$(BIN)/python -m benchmarks.grading
 	@$(BIN)/python -m benchmarks.hostile
+	@$(BIN)/python -m benchmarks.encoding
+	@$(BIN)/python -m benchmarks.prediction
+	@$(BIN)/python -m benchmarks.transport
+	@$(BIN)/python -m tests.dwcp.storm
 
 .PHONY: release
 release: setup  ## make release/ from source/ again

@@ -1,6 +1,6 @@
 """How good are the shipped forecasts, against forecasts that need no training?
 
-    python -m benchmarks.prediction [--paths 10] [--hours 12] [--word bench]
+    OPENBLAS_NUM_THREADS=1 python -m benchmarks.prediction [--paths 10] [--hours 12] [--word bench]
 
 Fresh simulated paths (`course.lab.traffic`) whose seeds no training has seen. Accuracy is the
 share of forecasts whose rate lies within 20 % of the mean that was then measured over the horizon;

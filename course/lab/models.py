@@ -3,6 +3,8 @@
     python -m course.lab.models                  train both, write course/lab/models/*.npz
     python -m course.lab.models internet         one of them
 
+Set OPENBLAS_NUM_THREADS=1: these matrices are too small to be shared among cores.
+
 They are trained on simulated paths (`traffic`), every kind as often as the others; the seeds of
 training, of early stopping and of the tests are different words, so no path is in two of them.
 Training both takes minutes on one core; it says how long. The same command gives the same

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from course.workspace import handed_out
 from tests.release import ROOT, days, generate
 
 SLOTS = {"O1.1": 240, "O1.2": 240, "O1.3": 60}  # minutes of each session in the timetable
@@ -173,6 +174,16 @@ def test_every_command_that_the_readme_names_exists():
 def test_links_in_pages_lead_somewhere(path):
     for target in re.findall(r"\]\(([^)#]+)\)", path.read_text("utf-8")):
         assert target.startswith("https://") or (path.parent / target).exists(), target
+
+
+@pytest.mark.parametrize("path", tracked("course/*.ipynb"), ids=names(tracked("course/*.ipynb")))
+def test_links_in_the_courses_own_notebooks_lead_to_what_is_handed_out(path):
+    there = handed_out(ROOT)
+    here = Path("." if path.name == "home.ipynb" else "components")
+    for cell in read(path)["cells"]:
+        text = "".join(cell["source"]) if cell["cell_type"] == "markdown" else ""
+        for target in re.findall(r"\]\((?!https://)([^)#]+)\)", text):
+            assert (here / target).as_posix() in there, f"{path.name}: {target}"
 
 
 def test_links_in_notebooks_lead_somewhere():
