@@ -116,7 +116,7 @@ def test_scores_do_not_depend_on_how_fast_a_path_is(fresh):
     assert np.allclose(ratio, 1.9, rtol=0.01)
 
 
-def test_float16_weights_cost_no_accuracy(fresh):
+def test_what_was_read_can_be_written_and_read_again(fresh):
     model = load()
     again = Model.from_bytes(model.to_bytes())
     windows = fresh["internet"]["volatile"].windows[:200]

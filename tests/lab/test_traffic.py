@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from course.dwcp.mode import Mode
-from course.dwcp.prediction import Persistence, at_horizon, examples, score
+from course.dwcp.prediction import Persistence, Route, at_horizon, examples, score
 from course.dwcp.prediction.accuracy import future_at
 from course.dwcp.prediction.features import is_measurement, together
 from course.lab.traffic import INTERVAL_S, KINDS, Character, trace
@@ -107,3 +107,16 @@ def test_the_kinds_are_as_hard_as_their_names_and_steady_paths_leave_nothing_to_
     assert min(found["stable"][0], found["linear"][0]) > 0.97
     assert 0.6 < found["volatile"][0] < 0.9 and found["volatile"][1] < 0.7
     assert found["periodic"][0] < found["linear"][0] and found["periodic"][1] < 0.6
+
+
+def test_a_new_route_is_noticed_on_simulated_paths_and_noise_is_not_one():
+    for seed in range(4):
+        path = trace("x", f"route {seed}", 24, character=replace(KINDS["stable"], routes_per_day=1))
+        changes = [h.at_s for h in path.happenings if h.what == "route"]
+        route, noticed = Route(), []
+        for slot, rtt_ms in enumerate(path.rtt_ms):
+            before, route = route, route.sample(float(rtt_ms), slot * INTERVAL_S)
+            if route.changed_at != before.changed_at:
+                noticed.append(route.changed_at)
+        assert all(any(0 <= at - change <= 900 for at in noticed) for change in changes), seed
+        assert len(noticed) <= len(changes), seed
