@@ -126,6 +126,7 @@ def test_conda_users_get_the_same_dependencies():
     wanted = {f"python{project['requires-python']}", *project["dependencies"]}
     listed = yaml.safe_load((ROOT / "environment.yml").read_text("utf-8"))["dependencies"]
     conda = {entry for entry in listed if isinstance(entry, str) and entry != "pip"}
+    conda |= {entry for entry in listed[-1]["pip"] if not entry.startswith("--editable")}
     # conda-forge's matplotlib brings a Qt that nobody here needs; matplotlib-base is the same code.
     # Its "ortools" is the C++ library; the Python package is ortools-python.
     for there, here in (("matplotlib-base", "matplotlib"), ("ortools-python", "ortools")):
