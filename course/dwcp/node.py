@@ -14,7 +14,7 @@ from random import Random
 from typing import Any
 
 from course.dwcp.consensus import raft
-from course.dwcp.machine import Effect, Send, Tell
+from course.dwcp.machine import Effect, Save, Send, Tell
 from course.dwcp.registry import Registry
 from course.dwcp.units import DAY, SECOND
 
@@ -284,7 +284,11 @@ class Controller:
 
 
 class Worker:
-    """Joins through a controller, then sends heartbeats. `state` is joining, ready or failed."""
+    """Joins through a controller, then sends heartbeats. `state` is joining, ready or failed.
+
+    That it was let in is saved, so a worker that comes back asks again by itself, each of the
+    controllers in turn, until one answers.
+    """
 
     def __init__(
         self,
@@ -292,6 +296,8 @@ class Worker:
         certificate: Certificate,
         resources: dict[str, Any],
         offset: int = 0,
+        now: int = 0,
+        saved: str | None = None,
     ) -> None:
         self.config, self.certificate, self.resources = config, certificate, resources
         self.offset = offset
@@ -301,8 +307,10 @@ class Worker:
         self.measured_offset: int | None = None  # how far the controllers' clock is ahead, us
         self.wake_at: int | None = None
         self._is_member = False  # a controller said that the cluster has let it in
-        self._controller = ""
-        self._give_up_at = 0
+        self._controller = saved or ""
+        self._give_up_at: int | None = None  # None: never
+        if saved:
+            self.state, self.wake_at = "joining", now
 
     def join(self, controller: str, now: int) -> list[Effect]:
         """Ask `controller` to be let in; tried every 5 s, for 60 s."""
@@ -323,13 +331,15 @@ class Worker:
         return []
 
     def wake(self, now: int) -> list[Effect]:
-        if self.state == "joining" and now >= self._give_up_at:
+        if self.state == "joining" and self._give_up_at is not None and now >= self._give_up_at:
             self.state, self.wake_at = "failed", None
             return [Tell("join_failed", {"reason": self.reason or "no answer"})]
         return self._beat(now) if self._is_member else self._ask(now)
 
     def _ask(self, now: int) -> list[Effect]:
         self.wake_at = now + JOIN_RETRY
+        if self._give_up_at is None:
+            self._controller = _after(self._controller, self.config.peers)
         join = Join(self.config, self.certificate, self.resources)
         return [Send(self._controller, join, API_PORT)]
 
@@ -353,4 +363,9 @@ class Worker:
         if self.state != "joining":
             return []
         self.state, self.reason = "ready", None
-        return [Tell("node_ready", {"node": self.config.node_id})]
+        return [Tell("node_ready", {"node": self.config.node_id}), Save(self._controller)]
+
+
+def _after(name: str, names: tuple[str, ...]) -> str:
+    """The name that follows in a ring."""
+    return names[(names.index(name) + 1) % len(names)] if name in names else names[0]

@@ -43,7 +43,11 @@ class World:
         self.moves = 0  # migrations so far
         self.messages = 0
         self.troubles: dict[str, Trouble] = {}  # what ails the wire, by a name of its own
+        self.kept: dict[str, dict[str, Any]] = {}  # exports and snapshots, by name
+        self.flaws: dict[str, Any] = {}  # by version, what ails it
+        self.on_start: list[Callable[[Host], None]] = []  # who wants to know of a service's start
         self.changed = self.env.event()  # happens when the wire, or a request, has changed
+        self.luck = seeds.stream("luck")  # of what fails by chance
         self._jitter = seeds.stream("jitter")
         self._loss = seeds.stream("loss")
 
@@ -154,9 +158,14 @@ class World:
             )
         else:
             resources = {"cpus": host.cpus, "memory_gb": host.memory_gb}
-            host.machine = Worker(host.config, host.certificate, resources, EPOCH + host.offset)
+            offset = EPOCH + host.offset
+            host.machine = Worker(
+                host.config, host.certificate, resources, offset, self.now, host.saved
+            )
         host.woken_for = None
         self.tell(host, "service_started", {"version": host.version})
+        for notify in self.on_start:
+            notify(host)
         self._schedule_wake(host)
 
     def stop(self, host: Host) -> None:

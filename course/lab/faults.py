@@ -14,6 +14,7 @@ from course.dwcp.units import MS, SECOND
 from course.lab.cluster import World
 from course.lab.hosts import DISK_WRITE, EPOCH, Host
 from course.lab.links import Trouble
+from course.lab.releases import bad_release
 
 End = Callable[[], None]
 
@@ -166,6 +167,7 @@ FAULTS: dict[str, Callable[..., End | None]] = {
     "link-latency": link_latency,
     "link-throttled": link_throttled,
     "link-flapping": link_flapping,
+    "bad-release": bad_release,
 }
 
 

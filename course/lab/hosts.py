@@ -59,10 +59,17 @@ class Host:
     disk_write: int = DISK_WRITE  # us of one durable write
     disk_full: bool = False
     cpu_speed: float = 1.0  # share of its normal speed
+    service_gb: float = 0.0  # memory that the DWCP service holds
+    restarts: int = 0  # how often the service was killed, or was stopped by a person
 
     @property
     def is_up(self) -> bool:
         return self.machine is not None
+
+    @property
+    def free_gb(self) -> float:
+        """Memory that neither a guest nor the service holds."""
+        return self.memory_gb - self.service_gb - sum(g.memory_gb for g in self.guests.values())
 
     def wall(self, now: int) -> int:
         """What this host's clock reads, us since 1970."""

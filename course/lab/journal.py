@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import Any
 
 from course.catalogue import scenarios
-from course.lab import commands, faults
+from course.lab import commands, faults, releases
 from course.lab.cluster import World
 from course.lab.hosts import Host
 from course.lab.links import Path
@@ -98,7 +98,8 @@ class Lab:
             digest.update(f"{event.at} {event.host} {event.name} {event.details}\n".encode())
         return digest.hexdigest()
 
-    def __getattr__(self, group: str) -> "Group":
+    def __getattr__(self, name: str) -> "Group":
+        group = name.replace("_", "-")
         if group in commands.groups():
             return Group(self, group)
         raise AttributeError(
@@ -106,7 +107,7 @@ class Lab:
         )
 
     def __dir__(self) -> list[str]:
-        return [*super().__dir__(), *commands.groups()]
+        return [*super().__dir__(), *(group.replace("-", "_") for group in commands.groups())]
 
 
 class Group:
@@ -157,4 +158,6 @@ def _world(scenario: dict[str, Any], seeds: Seeds) -> World:
                 number = 1 + sum(host.role == role for host in hosts)
                 hosts.append(Host(f"{role}-{number}", role, region, cpus=4, memory_gb=8))
     links = scenario["links"]
-    return World(hosts, Path(**links["inside"]), Path(**links["between"]), seeds)
+    world = World(hosts, Path(**links["inside"]), Path(**links["between"]), seeds)
+    world.on_start.append(lambda host: releases.suffer(world, host))
+    return world

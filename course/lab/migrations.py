@@ -17,6 +17,7 @@ from course.dwcp.prediction import fallback
 from course.dwcp.prediction.forecast import Sample
 from course.dwcp.transport import DATA_PORTS
 from course.dwcp.units import GIB, MS, PAGE_SIZE, SECOND, seconds, transfer_us
+from course.lab import releases
 from course.lab.cluster import Outcome, World
 from course.lab.hosts import Guest, Host
 from course.lab.links import Path, rate_mbps
@@ -164,7 +165,8 @@ class Mover:
                 path, self.migration.streams, source.congestion_control
             )
         link = transfer_us(wire, self.migration.rate_mbps)
-        encoder = round(to_encode / (_encoder_speed(source.level) * source.cpu_speed) * SECOND)
+        share = source.cpu_speed * releases.speed(world, source)
+        encoder = round(to_encode / (_encoder_speed(source.level) * share) * SECOND)
         return max(link, encoder) + round(path.rtt_ms * MS)
 
     def _forecast(self) -> Steps:
@@ -197,6 +199,8 @@ class Mover:
         self.migration.rate_mbps = rate_mbps(
             self.migration.path, self.migration.streams, self.source.congestion_control
         )
+        if releases.fails(self.world, self.source):
+            raise Failed(f"INTERNAL_ERROR: the service of {self.source.name} ended the transfer")
 
     def _transfer(self) -> Steps:
         """Rounds, the pause, the last round, and the proof."""

@@ -5,11 +5,11 @@ way on a real cluster; verbs of the groups host, server and clock stand for what
 machines themselves. Wrong arguments change nothing and are answered with a code of the API.
 
 Reading order: registry (how a verb is found and refuses), machines, nodes, network, vms,
-maintenance; health
-and lookups are what they share, setup what a scenario begins with.
+maintenance, upgrades, state; health and lookups are what they share, setup what a scenario begins
+with.
 """
 
-from course.lab.commands import machines, maintenance, network, nodes, vms
+from course.lab.commands import machines, maintenance, network, nodes, state, upgrades, vms
 from course.lab.commands.lookups import sync_lag_s
 from course.lab.commands.registry import (
     KINDS,
@@ -37,7 +37,9 @@ __all__ = [
     "nodes",
     "prepare",
     "run",
+    "state",
     "sync_lag_s",
+    "upgrades",
     "vms",
     "words",
 ]

@@ -47,6 +47,9 @@ def host_top(world: World, host: str) -> Result:
         "cpu_others": round(1 - target.cpu_speed, 2),
         "disk_used": 1.0 if target.disk_full else 0.42,
         "disk_write_ms": target.disk_write / MS,
+        "memory_gb": target.memory_gb,
+        "free_gb": round(target.free_gb, 2),
+        "service_gb": round(target.service_gb, 2),
     }
 
 
@@ -142,5 +145,8 @@ def server_start(world: World, host: str) -> Result:
 @verb("server stop", kind="S")
 def server_stop(world: World, host: str) -> Result:
     """Stop the DWCP service on a host."""
-    world.stop(host_named(world, host))
+    target = host_named(world, host)
+    target.restarts += 1  # whoever was about to start it again leaves it
+    if target.is_up:
+        world.stop(target)
     return {"host": host, "service": "inactive"}
