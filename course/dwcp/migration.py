@@ -68,6 +68,11 @@ class PreCopy:
         self.rounds: list[Round] = []
         self.throttle = 0.0
 
+    def stop_first(self) -> None:
+        """Stop-and-copy: the guest is paused for its only round. For stopped and tiny guests."""
+        assert self.phase == "precopy" and not self.rounds
+        self.phase = "stop_copy"
+
     def copied(self, done: Round) -> Decision:
         """A round is over. In precopy: another one, or pause? In stop_copy: verify."""
         self.rounds.append(done)

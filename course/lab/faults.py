@@ -130,6 +130,20 @@ def link_throttled(world: World, a: str, b: str, share: float) -> End:
     return _ail(world, f"throttle {a} {b}", trouble)
 
 
+def link_capped(world: World, a: str, b: str, mbps: float) -> End:
+    """The link between `a` and `b` carries `mbps` for all streams together."""
+    _between(None, "mbps", mbps, 0.1, 100_000)
+    trouble = Trouble(_group(world, a), _group(world, b), capacity_mbps=mbps)
+    return _ail(world, f"cap {a} {b}", trouble)
+
+
+def stream_throttled(world: World, a: str, b: str, mbps: float) -> End:
+    """Each connection between `a` and `b` gets at most `mbps`, however many there are."""
+    _between(None, "mbps", mbps, 0.1, 100_000)
+    trouble = Trouble(_group(world, a), _group(world, b), stream_mbps=mbps)
+    return _ail(world, f"stream {a} {b}", trouble)
+
+
 def link_flapping(world: World, a: str, b: str, down_s: float, up_s: float) -> End:
     """The link between `a` and `b` is down for `down_s` seconds, up for `up_s`, and so on."""
     _between(None, "down_s", down_s, 0.1, 3_600), _between(None, "up_s", up_s, 0.1, 3_600)
@@ -166,6 +180,8 @@ FAULTS: dict[str, Callable[..., End | None]] = {
     "link-loss": link_loss,
     "link-latency": link_latency,
     "link-throttled": link_throttled,
+    "link-capped": link_capped,
+    "stream-throttled": stream_throttled,
     "link-flapping": link_flapping,
     "bad-release": bad_release,
 }

@@ -29,6 +29,9 @@ class Guest:
     cpus: int
     running: bool = True
     limit: int = 300 * SECOND  # us that its next migration may take
+    strategy: str = "pre-copy"
+    level: int | None = None  # of compression; None: as its host does
+    max_downtime: int = 20 * SECOND  # us
 
 
 @dataclass(slots=True)

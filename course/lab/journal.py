@@ -152,11 +152,12 @@ def replay(journal: list[dict[str, Any]], scenario: str, seed: int | str) -> Lab
 
 def _world(scenario: dict[str, Any], seeds: Seeds) -> World:
     hosts: list[Host] = []
+    size = scenario.get("hosts", {"cpus": 4, "memory_gb": 8})
     for role in ("controller", "worker"):
         for region, counts in scenario["regions"].items():
             for _ in range(counts.get(f"{role}s", 0)):
                 number = 1 + sum(host.role == role for host in hosts)
-                hosts.append(Host(f"{role}-{number}", role, region, cpus=4, memory_gb=8))
+                hosts.append(Host(f"{role}-{number}", role, region, **size))
     links = scenario["links"]
     world = World(hosts, Path(**links["inside"]), Path(**links["between"]), seeds)
     world.on_start.append(lambda host: releases.suffer(world, host))

@@ -20,11 +20,16 @@ CUBIC_OVER_RENO = 2.0
 
 @dataclass(frozen=True, slots=True)
 class Path:
-    """Between two hosts, one way as the other. `loss` is a fraction."""
+    """Between two hosts, one way as the other. `loss` is a fraction.
+
+    `stream_mbps` is the most that one connection gets, as where a provider throttles each by
+    itself; None: what the path gives.
+    """
 
     rtt_ms: float
     capacity_mbps: float
     loss: float = 0.0
+    stream_mbps: float | None = None
 
     @property
     def mode(self) -> Mode:
@@ -46,6 +51,8 @@ class Trouble:
     rtt_added_ms: float = 0.0
     loss_added: float = 0.0
     capacity_share: float = 1.0
+    capacity_mbps: float | None = None  # a cap for all streams together
+    stream_mbps: float | None = None  # a cap for each stream
 
     def touches(self, sender: str, to: str) -> bool:
         """Does a packet from `sender` to `to` meet it?"""
@@ -56,9 +63,15 @@ class Trouble:
         """The path, with it. Loss adds up as independent chances do."""
         return Path(
             path.rtt_ms + self.rtt_added_ms,
-            path.capacity_mbps * self.capacity_share,
+            _least(path.capacity_mbps * self.capacity_share, self.capacity_mbps) or 0.0,
             round(1 - (1 - path.loss) * (1 - self.loss_added), 9),
+            _least(path.stream_mbps, self.stream_mbps),
         )
+
+
+def _least(a: float | None, b: float | None) -> float | None:
+    """The lower of two limits; None is no limit."""
+    return a if b is None else b if a is None else min(a, b)
 
 
 def _in(name: str, group: frozenset[str]) -> bool:
@@ -73,6 +86,8 @@ def rate_mbps(path: Path, streams: int, congestion_control: str) -> float:
     payload = path.capacity_mbps * PAYLOAD_SHARE
     if streams < 1:
         return 0.0
+    if path.stream_mbps is not None:
+        payload = min(payload, streams * path.stream_mbps)
     if path.loss <= 0:
         return payload
     if congestion_control == "cubic":

@@ -6,8 +6,9 @@ system; Zstandard at level 3 in groups of 1 MiB saves 68 and 75 %. Here, in a gu
 zero, 9 % of the others repeated, 10 % that do not compress, 30 % from the operating system's image
 (which other guests share), and the same Zstandard saves 64 %.
 
-Memory is scaled: one page here stands for `SCALE` pages of the VM, so that a "2 GB" VM is 64 MiB
-of real bytes to encode. Every size and time that people see is scaled back.
+Memory is scaled: one page here stands for `scale` pages of the VM, 32 up to 4 GB, so that a "2 GB"
+VM is 64 MiB of real bytes to encode; larger ones are scaled more, so that none is above 128 MiB.
+Every size and time that people see is scaled back.
 """
 
 from dataclasses import dataclass, field
@@ -20,6 +21,7 @@ from course.dwcp.units import GIB, PAGE_SIZE, SECOND
 from course.lab.seeds import Seeds
 
 SCALE = 32
+IMAGE_MAX = 128 << 20  # bytes of a scaled image
 OS_IMAGE_PAGES = 8_192  # of the modelled operating system: 1 GiB at scale 32
 WRITE_SIZE = 64  # bytes changed in a page that is written
 
@@ -40,6 +42,7 @@ class GuestMemory:
     image: bytearray
     workload: Workload
     rng: np.random.Generator
+    scale: int = SCALE
     dirty: set[int] = field(default_factory=set)
     _owed: float = 0.0  # writes not yet made, a fraction of one
 
@@ -49,7 +52,7 @@ class GuestMemory:
 
     def run(self, took: int, speed: float = 1.0) -> None:
         """The guest runs for `took` us at `speed` (1.0: not throttled) and writes."""
-        rate = self.workload.dirty_mb_s * 1e6 / PAGE_SIZE / SCALE * speed
+        rate = self.workload.dirty_mb_s * 1e6 / PAGE_SIZE / self.scale * speed
         self._owed += rate * took / SECOND
         writes, self._owed = int(self._owed), self._owed % 1
         hot = max(1, int(self.pages * self.workload.hot_share))
@@ -95,7 +98,8 @@ def os_blocks() -> dict[bytes, bytes]:
 
 def guest(memory_gb: float, workload: Workload, rng: np.random.Generator) -> GuestMemory:
     """A guest of `memory_gb` GiB (scaled) that has been running for a while."""
-    pages = round(memory_gb * GIB / PAGE_SIZE / SCALE)
+    scale = scale_of(memory_gb)
+    pages = round(memory_gb * GIB / PAGE_SIZE / scale)
     shares = {"os": 0.30, "text": 0.18, "heap": 0.22, "random": 0.10}
     counts = {name: round(pages * share) for name, share in shares.items()}
     system = os_image("debian-12")
@@ -112,7 +116,15 @@ def guest(memory_gb: float, workload: Workload, rng: np.random.Generator) -> Gue
     order = rng.permutation(pages // stretch)
     whole = image[: len(order) * stretch].reshape(-1, stretch, PAGE_SIZE)[order]
     shuffled = np.concatenate([whole.reshape(-1, PAGE_SIZE), image[len(order) * stretch :]])
-    return GuestMemory(bytearray(shuffled.tobytes()), workload, rng)
+    return GuestMemory(bytearray(shuffled.tobytes()), workload, rng, scale)
+
+
+def scale_of(memory_gb: float) -> int:
+    """How many pages of the VM one page of its image stands for."""
+    scale = SCALE
+    while memory_gb * GIB / scale > IMAGE_MAX:
+        scale *= 2
+    return scale
 
 
 def _text(rng: np.random.Generator, pages: int) -> np.ndarray:

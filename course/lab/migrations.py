@@ -7,7 +7,7 @@ encoder's speed (published planning values for its level); sizes are scaled back
 """
 
 from collections.abc import Generator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from course.dwcp.encoding import Decoder, Encoder, Settings
@@ -17,11 +17,12 @@ from course.dwcp.prediction import fallback
 from course.dwcp.prediction.forecast import Sample
 from course.dwcp.transport import DATA_PORTS
 from course.dwcp.units import GIB, MS, PAGE_SIZE, SECOND, seconds, transfer_us
-from course.lab import releases
+from course.lab import postcopy, releases
 from course.lab.cluster import Outcome, World
-from course.lab.hosts import Guest, Host
+from course.lab.endings import Cancelled, Failed, Lost
+from course.lab.hosts import Host
 from course.lab.links import Path, rate_mbps
-from course.lab.memory import SCALE, GuestMemory
+from course.lab.memory import GuestMemory
 
 PLACEMENT, FORECAST, RESERVE, VERIFY = 200 * MS, 100 * MS, 50 * MS, 150 * MS
 """us of the stages that the lab does not model in detail (published typical values)."""
@@ -66,14 +67,6 @@ class Migration:
         return self.state in ("completed", "failed", "cancelled")
 
 
-class Failed(Exception):
-    """A stage could not be done; the text is for the operator."""
-
-
-class Cancelled(Exception):
-    """A person ended it; the text is the reason that was given."""
-
-
 def data_ports(world: World, source: str, target: str) -> list[int]:
     """The AMST ports on which a connection from `source` to `target` opens."""
     return [port for port in DATA_PORTS if world.obstacle(target, port, source) is None]
@@ -87,7 +80,11 @@ class Mover:
         self.source = world.hosts[migration.source]
         self.target = world.hosts[migration.target]
         self.guest = self.source.guests[migration.vm]
-        self.pre_copy = PreCopy(migration.memory, migration.path.mode)
+        self.level = self.source.level if self.guest.level is None else self.guest.level
+        self.slowed = 0.0  # share of the guest's speed that waiting for pages takes
+        self.pre_copy = PreCopy(
+            migration.memory, migration.path.mode, limit=self.guest.max_downtime
+        )
 
     def run(self) -> Steps:
         """The request path from the accepted request to the guest on the target."""
@@ -101,6 +98,9 @@ class Mover:
             self._finish("completed")
         except Cancelled as cancelled:
             self._resume(str(cancelled), "cancelled")
+        except Lost as lost:
+            self.migration.error = str(lost)
+            self._finish("failed")
         except Failed as failure:
             self._resume(str(failure), "failed")
 
@@ -115,9 +115,13 @@ class Mover:
     def _wait(self, us: int) -> Steps:
         """Time passes; unless the guest is paused, it goes on writing."""
         if self.guest.running:
-            self.guest.memory.run(us, 1.0 - self.pre_copy.throttle)
+            self.guest.memory.run(us, self._speed)
         yield self.world.env.timeout(us)
         self._check()
+
+    @property
+    def _speed(self) -> float:
+        return (1.0 - self.pre_copy.throttle) * (1.0 - self.slowed)
 
     def _check(self) -> None:
         """Is there still a reason to go on?"""
@@ -144,7 +148,7 @@ class Mover:
             yield self.world.env.timeout(step) | self.world.changed
             passed = self.world.now - now
             if self.guest.running:
-                self.guest.memory.run(passed, 1.0 - self.pre_copy.throttle)
+                self.guest.memory.run(passed, self._speed)
             self._check()
             if whole is not None:
                 left = 0.0 if passed >= step else left - passed / whole
@@ -166,7 +170,7 @@ class Mover:
             )
         link = transfer_us(wire, self.migration.rate_mbps)
         share = source.cpu_speed * releases.speed(world, source)
-        encoder = round(to_encode / (_encoder_speed(source.level) * share) * SECOND)
+        encoder = round(to_encode / (_encoder_speed(self.level) * share) * SECOND)
         return max(link, encoder) + round(path.rtt_ms * MS)
 
     def _forecast(self) -> Steps:
@@ -205,18 +209,27 @@ class Mover:
     def _transfer(self) -> Steps:
         """Rounds, the pause, the last round, and the proof."""
         self.migration.state = "in_progress"
-        memory = self.guest.memory
+        memory, strategy = self.guest.memory, self.guest.strategy
         self.arrived = bytearray(len(memory.image))
         self.decoder = Decoder(self.arrived, self.target.store)
-        self.encoder = Encoder(Settings(level=self.source.level), known=self.target.store)
+        self.encoder = Encoder(Settings(level=self.level), known=self.target.store)
         memory.take_dirty()
-        decision = yield from self._copy(list(range(memory.pages)))
+        everything = list(range(memory.pages))
+        if strategy == "post-copy":
+            yield from postcopy.finish_on_target(self, everything)
+            return
+        if strategy == "stop-and-copy":
+            self.pre_copy.stop_first()
+            self.pause()
+        decision = yield from self._round(everything)
         while decision.action in ("copy_dirty", "throttle"):
-            decision = yield from self._copy(memory.take_dirty())
+            if decision.action == "throttle" and strategy == "hybrid":
+                yield from postcopy.finish_on_target(self, memory.take_dirty())
+                return
+            decision = yield from self._round(memory.take_dirty())
         if decision.action == "pause_and_copy":
-            self.guest.running, self.migration.paused_at = False, self.world.now
-            self.world.tell(self.source, "guest_paused", {"vm": self.migration.vm})
-            decision = yield from self._copy(memory.take_dirty())
+            self.pause()
+            decision = yield from self._round(memory.take_dirty())
         if decision.action == "verify":
             yield from self._wait(VERIFY)
             self.migration.hashes_equal = self.arrived == memory.image
@@ -224,20 +237,36 @@ class Mover:
         if decision.action != "agree":
             raise Failed(decision.why)
 
-    def _copy(self, numbers: list[int]) -> Steps:
-        """One round: encode the pages, let the time of the slower of link and encoder pass."""
+    def pause(self) -> None:
+        """The guest stops; its downtime begins."""
+        self.guest.running, self.migration.paused_at = False, self.world.now
+        self.world.tell(self.source, "guest_paused", {"vm": self.migration.vm})
+
+    def _round(self, numbers: list[int]) -> Steps:
+        """One round, and what the machine says to it."""
+        done = yield from self.copy(numbers)
+        return self._decided(self.pre_copy.copied(done))
+
+    def copy(self, numbers: list[int], image: bytes | None = None) -> Steps:
+        """Encode the pages, let the time of the slower of link and encoder pass.
+
+        The pages are those of the guest as it is, or of `image`.
+        """
         memory, encoder = self.guest.memory, self.encoder
+        page = PAGE_SIZE * memory.scale
+        here = memory.image if image is None else image
         wire_before = encoder.stats.wire_bytes
         zero_before = encoder.stats.zero
-        for frame in encoder.encode((number, memory.page(number)) for number in numbers):
+        pages = ((n, bytes(here[n * PAGE_SIZE : (n + 1) * PAGE_SIZE])) for n in numbers)
+        for frame in encoder.encode(pages):
             encoder.acknowledge(self.decoder.apply([frame]))
-        wire = (encoder.stats.wire_bytes - wire_before) * SCALE
-        plain = len(numbers) * PAGE_SIZE * SCALE
-        to_encode = plain - (encoder.stats.zero - zero_before) * PAGE_SIZE * SCALE
+        wire = (encoder.stats.wire_bytes - wire_before) * memory.scale
+        plain = len(numbers) * page
+        to_encode = plain - (encoder.stats.zero - zero_before) * page
         took = yield from self._carry(wire, to_encode)
-        done = Round(plain, wire, took, len(memory.dirty) * PAGE_SIZE * SCALE)
+        done = Round(plain, wire, took, len(memory.dirty) * page)
         self._measure(done)
-        return self._decided(self.pre_copy.copied(done))
+        return done
 
     def _measure(self, done: Round) -> None:
         stats, migration = self.encoder.stats, self.migration
@@ -245,19 +274,29 @@ class Mover:
         migration.compression_ratio = stats.compression_ratio
         migration.dedup_hit_rate = stats.dedup_hit_rate
         migration.wire_reduction = stats.reduction
-        migration.by_type = {name: size * SCALE for name, size in stats.by_type.items()}
+        scale = self.guest.memory.scale
+        migration.by_type = {name: size * scale for name, size in stats.by_type.items()}
 
     def _switch(self) -> Steps:
         """Commit 2: ownership moves, and only then does the guest run on the target."""
+        if self.guest.name in self.target.guests:
+            return  # it runs there already: post-copy moves ownership before the memory
+        yield from self.own()
+        self._decided(self.pre_copy.agreed())
+        here = self.guest.memory
+        self.resume_there(GuestMemory(self.arrived, here.workload, here.rng, here.scale))
+
+    def own(self) -> Steps:
+        """Agree that the target owns the guest."""
         owner = {"kind": "own", "vm": self.migration.vm, "node": self.target.name}
         outcome = yield from self._decide(owner)
         if not outcome.accepted:
             raise Failed(f"ownership was not agreed: {outcome.why}")
-        self._decided(self.pre_copy.agreed())
+
+    def resume_there(self, memory: GuestMemory) -> None:
+        """The guest leaves the source and runs on the target, with `memory`."""
         here = self.source.guests.pop(self.migration.vm)
-        memory = GuestMemory(self.arrived, here.memory.workload, here.memory.rng)
-        guest = Guest(here.name, memory, here.memory_gb, here.cpus, limit=here.limit)
-        self.target.guests[here.name] = guest
+        self.target.guests[here.name] = replace(here, memory=memory, running=True)
         assert self.migration.paused_at is not None
         self.migration.downtime = self.world.now - self.migration.paused_at
         self.world.tell(self.target, "guest_resumed", {"vm": here.name})

@@ -1,5 +1,7 @@
 """VMs and their migrations."""
 
+from statistics import median
+
 from course.dwcp.placement import Vm
 from course.dwcp.units import GIB, SECOND
 from course.lab import memory, migrations
@@ -15,6 +17,8 @@ from course.lab.commands.lookups import (
 from course.lab.commands.registry import CommandError, Result, verb
 from course.lab.hosts import Guest
 
+STRATEGIES = ("pre-copy", "stop-and-copy", "post-copy", "hybrid")
+
 
 @verb("vm create")
 def vm_create(
@@ -22,8 +26,8 @@ def vm_create(
     node: str | None = None,
 ) -> Result:  # fmt: skip
     """Create a VM; the cluster chooses the worker unless `node` names one."""
-    if not 0.25 <= memory_gb <= 4 or not 0 <= dirty_mb_s <= 1_000:
-        raise CommandError("INVALID_REQUEST", "memory_gb is 0.25 to 4 here, dirty_mb_s 0 to 1,000")
+    if not 0.25 <= memory_gb <= 64 or not 0 <= dirty_mb_s <= 1_000:
+        raise CommandError("INVALID_REQUEST", "memory_gb is 0.25 to 64 here, dirty_mb_s 0 to 1,000")
     if migrations.host_with(world, name):
         raise CommandError("VM_ALREADY_EXISTS", f"a VM {name} runs already")
     chosen = host_named(world, node or candidates(world, Vm(name, cpus, memory_gb))[0])
@@ -118,7 +122,8 @@ def migration_cancel(world: World, vm: str, reason: str = "cancelled by the oper
     """End a migration; the VM runs on at its source. Not any more once ownership moves."""
     migration = migration_of(world, vm)
     at_switch = bool(migration.decisions) and migration.decisions[-1].action in ("agree", "run")
-    if migration.is_over or at_switch:
+    moved = vm in world.hosts[migration.target].guests
+    if migration.is_over or at_switch or moved:
         raise CommandError("MIGRATION_NOT_CANCELLABLE", f"{vm}'s migration is {migration.state}")
     migration.cancelled = reason
     world.notice()
@@ -153,6 +158,61 @@ def migration_set_timeout(world: World, vm: str, timeout: int) -> Result:
     return {"vm": vm, "timeout_s": timeout}
 
 
+@verb("migration set-strategy")
+def migration_set_strategy(world: World, vm: str, strategy: str) -> Result:
+    """How the next migration of a VM goes: pre-copy, stop-and-copy, post-copy or hybrid.
+
+    Post-copy, and hybrid once its rounds do not converge, lose the VM if the path is lost.
+    """
+    if strategy not in STRATEGIES:
+        raise CommandError(
+            "INVALID_REQUEST", f"no strategy {strategy!r}; there are {', '.join(STRATEGIES)}"
+        )
+    host_with(world, vm).guests[vm].strategy = strategy
+    return {"vm": vm, "strategy": strategy}
+
+
+@verb("migration set-compression")
+def migration_set_compression(world: World, vm: str, level: int) -> Result:
+    """Zstandard level of the next migrations of one VM, 1 to 19."""
+    if not 1 <= level <= 19:
+        raise CommandError("INVALID_REQUEST", f"level is {level}; give 1 to 19")
+    host_with(world, vm).guests[vm].level = level
+    return {"vm": vm, "level": level}
+
+
+@verb("migration defer")
+def migration_defer(world: World, vm: str, delay: int, target: str | None = None) -> Result:
+    """Start a migration `delay` seconds from now; what is then not possible is in the events."""
+    source = host_with(world, vm)
+    if not 1 <= delay <= 86_400:
+        raise CommandError("INVALID_REQUEST", f"delay is {delay} s; give 1 to 86,400")
+
+    def begin() -> None:
+        try:
+            migration_start(world, vm, target)
+        except CommandError as error:
+            world.tell(source, "migration_not_started", {"vm": vm, "error": str(error)})
+
+    world.after(delay * SECOND, begin)
+    return {"vm": vm, "status": "deferred", "starts_in_s": delay}
+
+
+@verb("migration benchmark")
+def migration_benchmark(world: World, source: str, target: str, iterations: int = 3) -> Result:
+    """Move a test VM several times; median and spread of the durations in seconds."""
+    if not 1 <= iterations <= 20:
+        raise CommandError("INVALID_REQUEST", f"iterations is {iterations}; give 1 to 20")
+    rows = [migration_test(world, source, target) for _ in range(iterations)]
+    took = sorted(row["duration_s"] for row in rows if row["passed"])
+    return {
+        "passed": len(took),
+        "failed": iterations - len(took),
+        "median_s": round(median(took), 3) if took else None,
+        "spread_s": round(took[-1] - took[0], 3) if took else None,
+    }
+
+
 @verb("vm list", kind="R")
 def vm_list(world: World, node: str | None = None) -> Result:
     """Every VM with its node, size and state."""
@@ -176,6 +236,35 @@ def vm_count(world: World, node: str | None = None) -> Result:
     if node and host_named(world, node).role == "worker":
         return {"vms": len(world.hosts[node].guests)}
     return {"vms": len(registry_of(world).vms)}
+
+
+@verb("vm stop", kind="S")
+def vm_stop(world: World, vm: str) -> Result:
+    """Shut a VM down. What it had in memory is gone; its disk stays."""
+    return _switch(world, vm, on=False)
+
+
+@verb("vm start")
+def vm_start(world: World, vm: str) -> Result:
+    """Boot a VM that does not run, on the node that owns it; it takes 15 s."""
+    host = host_with(world, vm)
+    if not host.is_up:
+        raise CommandError("HOST_INCOMPATIBLE", f"no service runs on {host.name}")
+    if not host.guests[vm].running:
+        world.run(15 * SECOND)
+    return _switch(world, vm, on=True)
+
+
+def _switch(world: World, vm: str, on: bool) -> Result:
+    running = world.migrations.get(vm)
+    if running and not running.is_over:
+        raise CommandError("VM_MIGRATING", f"{vm} is being moved to {running.target}")
+    host = host_with(world, vm)
+    guest = host.guests[vm]
+    if guest.running != on:
+        guest.running = on
+        world.tell(host, "guest_started" if on else "guest_stopped", {"vm": vm})
+    return vm_inspect(world, vm)
 
 
 @verb("vm delete", kind="D", scope="operate")
