@@ -39,9 +39,7 @@ def moved(
 
 
 def main() -> None:
-    print(
-        "| VM | Mode | Planned duration, downtime | Writes | Duration | Downtime | Rounds | Wire reduction |"
-    )
+    print("| VM | Mode | Planned time, downtime | Writes | Time | Downtime | Rounds | Saved |")
     print("|---|---|---|---|---|---|---|---|")
     for mode in TARGETS:
         for size in SIZES:

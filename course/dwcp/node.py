@@ -24,6 +24,7 @@ UNREACHABLE_AFTER = 3 * HEARTBEAT
 JOIN_LIMIT = 60 * SECOND
 JOIN_RETRY = 5 * SECOND
 SNAPSHOT_EVERY = 10_000  # log entries
+TIMING = raft.Timing()
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +56,7 @@ class Config:
     region: str
     peers: tuple[str, ...] = ()
     version: str = "3.0.0"
+    timing: raft.Timing = TIMING  # acp.raft.election_timeout and heartbeat
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,7 +147,7 @@ class Controller:
         self._waiting: dict[int, str] = {}  # log index -> worker that waits for its join
         self._rng = rng
         if saved:  # it was a member when it went down
-            self.raft = raft.Raft(config.node_id, config.peers, rng, now, saved)
+            self.raft = raft.Raft(config.node_id, config.peers, rng, now, saved, config.timing)
             if saved.snapshot.state is not None:
                 self.registry = deepcopy(saved.snapshot.state)
 
@@ -172,6 +174,25 @@ class Controller:
         if self.raft is None:
             raise RuntimeError(f"{self.config.node_id} is in no cluster yet")
         return self._decide(self.raft.propose(command, now), now)
+
+    def change_members(self, new: raft.Members, now: int) -> list[Effect]:
+        """Another controller comes in, or one leaves; only the leader may (see Raft)."""
+        if self.raft is None:
+            raise RuntimeError(f"{self.config.node_id} is in no cluster yet")
+        return self._decide(self.raft.change_members(new, now), now)
+
+    def hand_over(self, to: str, now: int) -> list[Effect]:
+        """Let another controller lead; only the leader may (see Raft)."""
+        if self.raft is None:
+            raise RuntimeError(f"{self.config.node_id} is in no cluster yet")
+        return self.raft.hand_over(to, now)
+
+    def enter(self, now: int) -> list[Effect]:
+        """Wait for a leader to send the log: a new controller, or one that lost its copy."""
+        if self.raft:
+            raise RuntimeError(f"{self.config.node_id} is in a cluster already")
+        self.raft = raft.Raft(self.config.node_id, (), self._rng, now, timing=self.config.timing)
+        return [Tell("log_awaited", {})]
 
     # what happens
 
@@ -203,7 +224,8 @@ class Controller:
         return self._decide(self.raft.wake(now), now) if self.raft else []
 
     def _form(self, now: int) -> list[Effect]:
-        self.raft = raft.Raft(self.config.node_id, self.config.peers, self._rng, now)
+        config = self.config
+        self.raft = raft.Raft(config.node_id, config.peers, self._rng, now, timing=config.timing)
         return [Tell("cluster_formed", {"members": list(self.config.peers)})]
 
     def _on_form(self, sender: str, form: FormCluster, now: int) -> list[Effect]:

@@ -47,6 +47,7 @@ class World:
         self.flaws: dict[str, Any] = {}  # by version, what ails it
         self.on_start: list[Callable[[Host], None]] = []  # who wants to know of a service's start
         self.changed = self.env.event()  # happens when the wire, or a request, has changed
+        self._arrives_at: dict[tuple[str, str], int] = {}  # the last one on a connection, us
         self.luck = seeds.stream("luck")  # of what fails by chance
         self._jitter = seeds.stream("jitter")
         self._loss = seeds.stream("loss")
@@ -78,10 +79,14 @@ class World:
 
     # the wire
 
+    def plain_path(self, a: str, b: str) -> Path:
+        """What lies between two hosts when nothing ails it."""
+        same = self.hosts[a].region == self.hosts[b].region
+        return self.inside if same else self.between
+
     def path(self, a: str, b: str) -> Path:
         """What lies between two hosts."""
-        same = self.hosts[a].region == self.hosts[b].region
-        path = self.inside if same else self.between
+        path = self.plain_path(a, b)
         for trouble in self.troubles.values():
             if trouble.touches(a, b):
                 path = trouble.applied(path)
@@ -126,9 +131,14 @@ class World:
             return
         path = self.path(sender.name, send.to)
         one_way = round(path.rtt_ms * MS / 2 * (1 + 0.1 * self._jitter.random()))
-        if self._loss.random() < path.loss:
-            one_way += 200 * MS  # TCP sends it again after its minimum timeout (RFC 6298, Linux)
-        self.after(delay + one_way, lambda: self._arrive(sender, send, one_way))
+        timeout = 200 * MS + round(path.rtt_ms * MS)  # TCP's for a resend (RFC 6298, Linux)
+        while self._loss.random() < path.loss and timeout < 60 * SECOND:
+            one_way, timeout = one_way + timeout, 2 * timeout
+        # One connection delivers in order: what was sent later waits for what was lost before it.
+        key = (sender.name, send.to)
+        at = max(self.now + delay + one_way, self._arrives_at.get(key, 0))
+        self._arrives_at[key] = at
+        self.after(at - self.now, lambda: self._arrive(sender, send, one_way))
 
     def _arrive(self, sender: Host, send: Send, one_way: int) -> None:
         # A controller never opens a connection to a worker: it answers on the worker's own.

@@ -19,6 +19,8 @@ from course.dwcp.units import MS, SECOND
 
 SPARE = 2  # newcomers who may be let in
 
+COMMANDS = ("write", "write", "write", "write", "read", "fold", "members", "hand over")
+
 
 class Net:
     """Members, a wire, and disks. `member` builds one, so that a test can plant a bug."""
@@ -74,7 +76,7 @@ class Net:
             self.now = max(self.now, wake_at)
             self.carry_out(name, self.nodes[name].wake(self.now))
         if self.dice.random() < 0.12:
-            self.command(self.dice.choice(("write", "write", "write", "read", "fold", "members")))
+            self.command(self.dice.choice(COMMANDS))
 
     def command(self, kind: str) -> None:
         for name, node in self.nodes.items():
@@ -89,6 +91,8 @@ class Net:
         if kind == "read":
             self.reads[number] = max(self.decided, default=0)
             return node.read(number, self.now)
+        if kind == "hand over":
+            return node.hand_over(self.dice.choice(self.names), self.now)
         if kind == "members":
             return node.change_members(self._other(node.log.members), self.now)
         if kind == "fold" and self.state[node.name][0] == node.commit_index:

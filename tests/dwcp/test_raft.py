@@ -6,11 +6,11 @@ import pytest
 
 from course.dwcp.consensus import raft as module
 from course.dwcp.consensus.log import Entry, Log, Members, Snapshot
-from course.dwcp.consensus.messages import Append, Appended, AskVote, Install, Saved, Vote
+from course.dwcp.consensus.messages import Append, Appended, AskVote, Install, Saved, StandNow, Vote
 from course.dwcp.consensus.raft import Raft
 from course.dwcp.machine import Save, Send, Tell
 from course.dwcp.units import MS, SECOND
-from tests.dwcp.storm import calm, storm
+from tests.dwcp.storm import Net, calm, storm
 
 
 def test_the_promises_hold_in_a_thousand_storms():
@@ -363,6 +363,36 @@ def test_a_restart_after_a_snapshot_knows_group_and_index():
     again = Raft("a", ("a", "b", "c"), random.Random(3), 0, saved)
     assert again.commit_index == 1 and again.status().members == ("a", "b", "c")
     assert again.log.snapshot.state == "all" and again.log.entries == []
+
+
+def test_the_lead_is_handed_to_a_voter_that_has_everything_and_it_stands_at_once():
+    net = Net(3, 3, Raft)
+    calm(net, seconds=2)
+    (name,) = (n for n, node in net.nodes.items() if node.role == "leader")
+    leader = net.nodes[name]
+    to = next(n for n in net.names if n != name)
+    while leader.progress[to].match_index < leader.log.last_index:
+        net.step()
+    (send,) = leader.hand_over(to, net.now)
+    assert send.to == to and leader.role == "leader", "it leads until it sees a later term"
+    effects = net.nodes[to].receive(name, send.message, net.now)
+    assert net.nodes[to].role == "candidate" and net.nodes[to].term == leader.term + 1
+    assert isinstance(effects[0], Save), "its own vote is saved before it asks for others"
+    with pytest.raises(RuntimeError, match="is no other voter"):
+        leader.hand_over(name, net.now)
+    leader.log.append([Entry(leader.term, "only here")])
+    with pytest.raises(RuntimeError, match="1 entries behind"):
+        leader.hand_over(to, net.now)
+
+
+def test_nobody_but_the_leader_of_the_term_makes_a_member_stand():
+    net = Net(3, 3, Raft)
+    calm(net, seconds=2)
+    follower = next(node for node in net.nodes.values() if node.role == "follower")
+    liar = next(n for n in net.names if n not in (follower.name, follower.leader))
+    assert follower.receive(liar, StandNow(follower.term), net.now) == []
+    assert follower.receive(follower.leader, StandNow(follower.term - 1), net.now) == []
+    assert follower.role == "follower"
 
 
 def test_an_old_snapshot_changes_nothing():

@@ -58,6 +58,13 @@ class Install:
 
 
 @dataclass(frozen=True, slots=True)
+class StandNow:
+    """From the leader to the member that shall lead next: do not wait for your timer."""
+
+    term: int
+
+
+@dataclass(frozen=True, slots=True)
 class Saved:
     """What must survive a crash, saved before any answer that depends on it."""
 
@@ -102,5 +109,5 @@ class Status:
 
 __all__ = [
     "Append", "Appended", "AskVote", "Entry", "Install", "Members", "Progress", "Saved", "Snapshot",
-    "Status", "Timing", "Vote",
+    "StandNow", "Status", "Timing", "Vote",
 ]  # fmt: skip

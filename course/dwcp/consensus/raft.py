@@ -26,6 +26,7 @@ from course.dwcp.consensus.messages import (
     Progress,
     Saved,
     Snapshot,
+    StandNow,
     Status,
     Timing,
     Vote,
@@ -117,6 +118,20 @@ class Raft:
         self._reads.append((self._beat + 1, self.commit_index, key))
         return [*self._replicate(), *self._answer_reads()]
 
+    def hand_over(self, to: str, now: int) -> list[Effect]:
+        """Let `to` lead next (thesis, 3.10): it stands at once, and its log is complete.
+
+        Raises RuntimeError unless it is another voter that has all that this leader has.
+        """
+        self._must_lead()
+        if to == self.name or to not in self.log.members.voters:
+            others = [name for name in self.log.members.voters if name != self.name]
+            raise RuntimeError(f"{to} is no other voter; there are {', '.join(others)}")
+        if self._match(to) < self.log.last_index:
+            behind = self.log.last_index - self._match(to)
+            raise RuntimeError(f"{to} is {behind} entries behind; try again shortly")
+        return [Send(to, StandNow(self.term), PORT)]
+
     def compact(self, state: Any, now: int) -> list[Effect]:
         """Fold the log up to the commit index into a snapshot. Any member may, at any time.
 
@@ -180,6 +195,11 @@ class Raft:
         self.voted_for = sender
         self._restart_timer(now)
         return [self._save(), Send(sender, Vote(self.term, True, False), PORT)]
+
+    def _on_stand(self, sender: str, stand: StandNow, now: int) -> list[Effect]:
+        """Only from the leader of this term, who gives up its place; so no trial is needed."""
+        is_asked = stand.term == self.term and sender == self.leader and self._may_stand()
+        return self._campaign(now, trial=False) if is_asked else []
 
     def _on_vote(self, sender: str, vote: Vote, now: int) -> list[Effect]:
         waiting_for = self.term + 1 if vote.trial else self.term
@@ -377,4 +397,5 @@ _HANDLERS: dict[type, Callable[..., list[Effect]]] = {
     Append: Raft._on_append,
     Appended: Raft._on_appended,
     Install: Raft._on_install,
+    StandNow: Raft._on_stand,
 }

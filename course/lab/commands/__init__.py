@@ -4,12 +4,22 @@ The verbs and their arguments are those of `dwcp-cli`, so what is learned here i
 way on a real cluster; verbs of the groups host, server and clock stand for what one does on the
 machines themselves. Wrong arguments change nothing and are answered with a code of the API.
 
-Reading order: registry (how a verb is found and refuses), machines, nodes, network, vms,
-maintenance, upgrades, state; health and lookups are what they share, setup what a scenario begins
-with.
+Reading order: registry (how a verb is found and refuses), machines, nodes, network, transport,
+vms, maintenance, upgrades, state, operations; health and lookups are what they share, setup what a
+scenario begins with.
 """
 
-from course.lab.commands import machines, maintenance, network, nodes, state, upgrades, vms
+from course.lab.commands import (
+    machines,
+    maintenance,
+    network,
+    nodes,
+    operations,
+    state,
+    transport,
+    upgrades,
+    vms,
+)
 from course.lab.commands.lookups import sync_lag_s
 from course.lab.commands.registry import (
     KINDS,
@@ -35,10 +45,12 @@ __all__ = [
     "maintenance",
     "network",
     "nodes",
+    "operations",
     "prepare",
     "run",
     "state",
     "sync_lag_s",
+    "transport",
     "upgrades",
     "vms",
     "words",

@@ -16,7 +16,7 @@ from course.dwcp.units import SECOND
 from course.lab.cluster import World
 from course.lab.commands.lookups import clock_text, host_named, registry_of, sync_lag_s
 from course.lab.commands.registry import CommandError, Result, verb
-from course.lab.hosts import EPOCH
+from course.lab.hosts import EPOCH, Host
 
 LATE_S = 30.0
 
@@ -165,6 +165,15 @@ def _text(content: dict[str, Any]) -> bytes:
 
 def _sha256(content: dict[str, Any]) -> str:
     return hashlib.sha256(_text(content)).hexdigest()
+
+
+def state_of(host: Host) -> Registry:
+    """What the copy on a controller's disk comes to: its snapshot, and every entry after it."""
+    saved = host.saved
+    registry = deepcopy(saved.snapshot.state) if saved.snapshot.state else Registry()
+    for index, entry in enumerate(saved.log, saved.snapshot.index + 1):
+        registry.apply(index, entry.command if isinstance(entry.command, dict) else None)
+    return registry
 
 
 def _registry_on(world: World, node: str) -> Registry:
