@@ -18,6 +18,7 @@ from course.dwcp.units import MS, SECOND
 from course.lab.hosts import EPOCH, PORTS, Host
 from course.lab.links import Path, Trouble
 from course.lab.seeds import Seeds
+from course.lab.weather import Weather
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +47,7 @@ class World:
         self.kept: dict[str, dict[str, Any]] = {}  # exports and snapshots, by name
         self.flaws: dict[str, Any] = {}  # by version, what ails it
         self.on_start: list[Callable[[Host], None]] = []  # who wants to know of a service's start
+        self.weather: Weather | None = None  # None: links are always the same
         self.changed = self.env.event()  # happens when the wire, or a request, has changed
         self._arrives_at: dict[tuple[str, str], int] = {}  # the last one on a connection, us
         self.luck = seeds.stream("luck")  # of what fails by chance
@@ -85,8 +87,10 @@ class World:
         return self.inside if same else self.between
 
     def path(self, a: str, b: str) -> Path:
-        """What lies between two hosts."""
-        path = self.plain_path(a, b)
+        """What lies between two hosts, now."""
+        path, here, there = self.plain_path(a, b), self.hosts[a].region, self.hosts[b].region
+        if self.weather and here != there:
+            path = self.weather.applied(path, here, there, self.now)
         for trouble in self.troubles.values():
             if trouble.touches(a, b):
                 path = trouble.applied(path)

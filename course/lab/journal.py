@@ -15,6 +15,7 @@ from course.lab.cluster import World
 from course.lab.hosts import Host
 from course.lab.links import Path
 from course.lab.seeds import Seeds
+from course.lab.weather import Weather
 
 DAY_S = 86_400
 COMMANDS_MAX = 5_000
@@ -158,7 +159,9 @@ def _world(scenario: dict[str, Any], seeds: Seeds) -> World:
             for _ in range(counts.get(f"{role}s", 0)):
                 number = 1 + sum(host.role == role for host in hosts)
                 hosts.append(Host(f"{role}-{number}", role, region, **size))
-    links = scenario["links"]
-    world = World(hosts, Path(**links["inside"]), Path(**links["between"]), seeds)
+    inside, between = dict(scenario["links"]["inside"]), dict(scenario["links"]["between"])
+    kind = between.pop("varies", None)
+    world = World(hosts, Path(**inside), Path(**between), seeds)
+    world.weather = Weather(kind, seeds) if kind else None
     world.on_start.append(lambda host: releases.suffer(world, host))
     return world

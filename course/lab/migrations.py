@@ -7,14 +7,13 @@ encoder's speed (published planning values for its level); sizes are scaled back
 """
 
 from collections.abc import Generator
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from course.dwcp.encoding import Decoder, Encoder, Settings
 from course.dwcp.encoding.zstd import LEVELS
 from course.dwcp.migration import Decision, PreCopy, Round
-from course.dwcp.prediction import fallback
-from course.dwcp.prediction.forecast import Sample
+from course.dwcp.prediction import Sample, Waiting, decide, fallback, horizon_for
 from course.dwcp.transport import DATA_PORTS
 from course.dwcp.units import GIB, MS, PAGE_SIZE, SECOND, seconds, transfer_us
 from course.lab import postcopy, releases
@@ -28,6 +27,9 @@ PLACEMENT, FORECAST, RESERVE, VERIFY = 200 * MS, 100 * MS, 50 * MS, 150 * MS
 """us of the stages that the lab does not model in detail (published typical values)."""
 STREAMS_NEEDED = 2
 DECISION_LIMIT = 10 * SECOND
+REDUCTION_EXPECTED = 0.70
+"""Share of bytes that encoding removes, as planning assumes before anything was encoded."""
+WEATHER_STEP = 5 * SECOND
 STREAM_TIMEOUT = 30 * SECOND  # without progress, transport.amst.timeout
 
 Steps = Generator[Any, Any, Any]
@@ -54,6 +56,7 @@ class Migration:
     stages: list[dict[str, Any]] = field(default_factory=list)  # name, start, end
     rounds: list[Round] = field(default_factory=list)
     decisions: list[Decision] = field(default_factory=list)
+    forecasts: list[dict[str, Any]] = field(default_factory=list)
     compression_ratio: float = 0.0
     dedup_hit_rate: float = 0.0
     wire_reduction: float = 0.0
@@ -140,18 +143,18 @@ class Mover:
         left, started = 1.0, self.world.now
         moved_at = started  # when bytes last got through
         while left > 0:
-            whole, now = self._pace(wire, to_encode), self.world.now
+            world, whole, now = self.world, self._pace(wire, to_encode), self.world.now
             if whole is None and now - moved_at >= STREAM_TIMEOUT:
                 raise Failed("TRANSPORT_UNAVAILABLE: no stream made progress for 30 s")
             waits = moved_at + STREAM_TIMEOUT - now if whole is None else round(whole * left)
-            step = max(1, waits)
+            step = max(1, waits if world.weather is None else min(waits, WEATHER_STEP))
             yield self.world.env.timeout(step) | self.world.changed
             passed = self.world.now - now
             if self.guest.running:
                 self.guest.memory.run(passed, self._speed)
             self._check()
             if whole is not None:
-                left = 0.0 if passed >= step else left - passed / whole
+                left = 0.0 if passed >= waits else left - passed / whole
                 moved_at = self.world.now
         return self.world.now - started
 
@@ -174,10 +177,30 @@ class Mover:
         return max(link, encoder) + round(path.rtt_ms * MS)
 
     def _forecast(self) -> Steps:
-        path = self.migration.path
-        forecast = fallback([Sample(path.capacity_mbps, path.rtt_ms, path.loss)], path.mode)
-        self.migration.rate_mbps = forecast.rate_mbps  # shown, not used: confidence is too low
+        """PBA: is it better to wait? Where links do not vary there is nothing to learn from."""
+        world, migration = self.world, self.migration
+        here, there = self.source.region, self.target.region
+        plain = world.plain_path(self.source.name, self.target.name)
         yield from self._wait(FORECAST)
+        if world.weather is None or here == there:
+            path = migration.path
+            forecast = fallback([Sample(path.capacity_mbps, path.rtt_ms, path.loss)], path.mode)
+            migration.rate_mbps = forecast.rate_mbps  # shown, not used: confidence is too low
+            return
+        waiting = Waiting(migration.memory, REDUCTION_EXPECTED, world.now)
+        while True:
+            rate_now = world.path(self.source.name, self.target.name).capacity_mbps
+            horizon = horizon_for(waiting, rate_now)
+            forecast = world.weather.forecast(plain, here, there, world.now, horizon)
+            decision = decide(waiting, forecast, rate_now, world.now)
+            migration.rate_mbps = forecast.rate_mbps
+            migration.forecasts.append({**asdict(forecast), "decision": decision.reason})
+            if decision.start or decision.again_at is None:
+                return
+            migration.state, waiting = "deferred", waiting.deferred()
+            details = {"vm": migration.vm, "why": decision.reason}
+            world.tell(self.source, "migration_deferred", details)
+            yield from self._wait(decision.again_at - world.now)
 
     def _agree_intent(self) -> Steps:
         """Commit 1: no page leaves before the cluster agreed to the move."""
@@ -383,6 +406,10 @@ def as_rows(migration: Migration) -> dict[str, Any]:
                 "end_s": seconds(span["end"] - migration.started),
             }
             for span in migration.stages
+        ],
+        "forecasts": [
+            {key: row[key] for key in ("rate_mbps", "confidence", "horizon_s", "decision", "model")}
+            for row in migration.forecasts
         ],
         "decisions": [f"{d.action}: {d.why}" for d in migration.decisions],
     }

@@ -2,12 +2,15 @@
 
 from typing import Any
 
+from course.dwcp.prediction import Predictor
 from course.lab.cluster import World
 from course.lab.commands.lookups import host_named, migration_of
 from course.lab.commands.registry import CommandError, Result, verb
 from course.lab.hosts import Host
 from course.lab.migrations import Migration
 
+ACCURACY_MIN = 0.70
+HORIZONS_S = (30, 60, 120, 300)
 SEGMENT = 1_448  # bytes of payload in a TCP segment of 1,500
 
 
@@ -75,6 +78,51 @@ def hde_set_compression(world: World, level: int, node: str | None = None) -> Re
     if not 1 <= level <= 19:
         raise CommandError("INVALID_REQUEST", f"level is {level}; give 1 to 19")
     return _set(world, node, "level", level)
+
+
+@verb("pba predictions", kind="R")
+def pba_predictions(world: World, node: str) -> Result:
+    """What PBA expects of the paths from a node to other regions, for 30 to 300 s."""
+    rows = []
+    for region, predictor in _predictors(world, node):
+        for horizon in HORIZONS_S:
+            made = predictor.forecast(world.now, horizon)
+            row = {"region": region, "asked_s": horizon, "horizon_s": made.horizon_s}
+            row |= {"rate_mbps": made.rate_mbps, "rtt_ms": made.rtt_ms, "loss": made.loss}
+            usable = made.usable and made.horizon_s >= horizon
+            rows.append(row | {"confidence": made.confidence, "usable": usable})
+    return rows
+
+
+@verb("pba metrics", kind="R")
+def pba_metrics(world: World, node: str) -> Result:
+    """How good the forecasts were so far: the share within 20 % of what came, by horizon."""
+    return [
+        {
+            "region": region,
+            "horizon_s": horizon,
+            "accuracy": None if share is None else round(share, 3),
+            "target": ACCURACY_MIN,
+        }
+        for region, predictor in _predictors(world, node)
+        for _, horizon, share in predictor.status().accuracy
+    ]
+
+
+def _predictors(world: World, node: str) -> list[tuple[str, Predictor]]:
+    host = host_named(world, node)
+    if world.weather is None:
+        raise CommandError(
+            "INVALID_REQUEST", "the links of this scenario never vary: there is nothing to predict"
+        )
+    found = []
+    for region in dict.fromkeys(h.region for h in world.hosts.values()):
+        peer = next(h for h in world.hosts.values() if h.region == region)
+        if region != host.region:
+            plain = world.plain_path(node, peer.name)
+            made = world.weather.predictor(plain, host.region, region, world.now)
+            found.append((region, made))
+    return found
 
 
 def _named(world: World, name: str) -> Migration:
