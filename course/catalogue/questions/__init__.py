@@ -6,7 +6,6 @@ in `practice/`; the items of a live exam have the same schema and never lie in t
 Left out: the trying out of items on people; `difficulty` is an author's estimate.
 """
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -129,7 +128,7 @@ def load_pool(folder: Path) -> Pool:
 
 def parse(data: Any, file: str) -> Pool:
     """The items of one file: one, or all of a scenario set."""
-    _check(data, file)
+    schema.check(data, FOLDER, file)
     if f"{data['id']}.yaml" != file:
         raise ValueError(f"{file} has the id {data['id']!r}; a file's name is its id")
     try:
@@ -164,20 +163,6 @@ def parse_blueprint(data: Mapping[str, Any]) -> Blueprint:
         **plain, levels=levels, subtopics=subtopics, domains=domains,
         set_size=data["set_size"], difficulty=spread["mean"], within=spread["within"],
     )  # fmt: skip
-
-
-@cache
-def _validator() -> Any:
-    """Made once: `schema.check` reads and checks the schema itself for each file."""
-    text = files(FOLDER).joinpath("schema.json").read_text("utf-8")
-    return schema.jsonschema.Draft202012Validator(json.loads(text))
-
-
-def _check(data: Any, file: str) -> None:
-    error = schema.jsonschema.exceptions.best_match(_validator().iter_errors(data))
-    if error:
-        place = " / ".join(str(step) for step in error.absolute_path) or "the top"
-        raise ValueError(f"{file}, at {place}: {error.message}")
 
 
 def _read(path: Path) -> Any:
