@@ -16,8 +16,9 @@ import pytest
 import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from jsonschema import Draft202012Validator
 
-from course.catalogue import questions, schema
+from course.catalogue import questions
 from course.catalogue.questions import blueprint, load_pool, parse, parse_blueprint, practice
 from course.catalogue.questions.arithmetic import LONGEST, evaluate
 from course.catalogue.questions.draw import Paper, paper, public, question
@@ -503,7 +504,7 @@ def test_a_command_to_type_has_a_verb_that_the_lab_knows_too(item):
 @pytest.mark.parametrize("folder", ["questions", "questions/blueprints"])
 def test_the_schemas_are_schemas(folder):
     text = (ROOT / "course/catalogue" / folder / "schema.json").read_text("utf-8")
-    schema.jsonschema.Draft202012Validator.check_schema(json.loads(text))
+    Draft202012Validator.check_schema(json.loads(text))
 
 
 def read(name):
