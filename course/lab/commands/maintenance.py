@@ -81,6 +81,7 @@ def node_remove(world: World, node: str, confirm: bool = False) -> Result:
     decide(world, {"kind": "remove", "node": node})
     if host.is_up:
         world.stop(host)
+    host.saved = None  # its identity is gone: it does not come back by itself
     return {"node": node, "state": "removed"}
 
 
