@@ -1,24 +1,28 @@
 """All that the first cell of a notebook needs.
 
-from course.notebook import gameday, hint, lab, predict, show, source, walk
+from course.notebook import gameday, hint, lab, predict, quiz, show, source, walk
 """
 
 import inspect
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
 from IPython.display import Code, display
 
-from course.catalogue import trees
+from course.catalogue import questions, trees
+from course.catalogue.questions.draw import drill
 from course.lab import Lab
 from course.lab.gameday import GameDay
 from course.lab.signals import cluster_signals, node_signals
+from course.widgets.answers import AnswerFile
 from course.widgets.hints import hints
 from course.widgets.predict import Predict
+from course.widgets.quiz import Quiz, practice
 from course.widgets.tree import TreeWidget
 
-__all__ = ["gameday", "hint", "lab", "predict", "show", "source", "walk"]
+__all__ = ["gameday", "hint", "lab", "predict", "quiz", "show", "source", "walk"]
 
 
 def lab(scenario: str = "day-1", seed: int | str = 1) -> Lab:
@@ -56,6 +60,15 @@ def predict(question: str, **options: Any) -> Predict:
 def hint(*steps: str | Callable[[], str]) -> Any:
     """Hints that open one at a time."""
     return hints(list(steps))
+
+
+def quiz(title: str, *ids: str, seed: str = "", folder: str = ".") -> Quiz:
+    """Questions of the catalogue by their ids; the answers stay in TITLE.answers.json in `folder`.
+
+    `seed` is the learner's own text: it draws numbers and the order of options.
+    """
+    paper = drill(title, questions.named(ids), seed)
+    return practice(paper, AnswerFile(Path(folder) / f"{title}.answers.json", title, seed))
 
 
 def walk(tree: str, cluster: Lab, node: str | None = None) -> TreeWidget:

@@ -2,11 +2,12 @@
 
 One file an item, or a scenario set: one exhibit with its questions. The practice pool lies here
 in `practice/`; the items of a live exam have the same schema and never lie in this package, so
-`load_pool` takes the folder. Drawing a paper is in `draw`, marking one in `grading`.
+`load_pool` takes the folder. `drills/` holds items for notebooks only, of types that no paper has.
+Drawing a paper is in `draw`, marking one in `grading`.
 Left out: the trying out of items on people; `difficulty` is an author's estimate.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
@@ -20,6 +21,7 @@ from course.catalogue.questions.arithmetic import evaluate, names_in
 
 FOLDER = "course.catalogue.questions"
 LETTERS = "ABCDEF"
+IN_ORDER = ("ordering", "matching")  # types whose key is all letters, in one order
 TOLERANCE = 0.05  # of the answer to a calculation
 
 
@@ -63,19 +65,23 @@ class Command:
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """`key` are places in `options`: one, several, or for an ordering all of them in order."""
+    """`key` are places in `options`: one, several, or all of them in order.
+
+    In order are the steps of an ordering, and the options of a matching beside its `prompts`.
+    """
 
     id: str
     domain: str
     subtopic: str
     objective: str
     level: str
-    type: str  # single, multiple, scenario, ordering, calculation, command
+    type: str  # single, multiple, scenario, ordering, matching, calculation, command
     difficulty: float  # estimated share of candidates who answer it right
     stem: str
     fact: str  # what the key rests on, in one line
     options: tuple[Option, ...] = ()
     key: tuple[int, ...] = ()
+    prompts: tuple[str, ...] = ()  # of a matching: what each option belongs to, in the key's order
     calculation: Calculation | None = None
     command: Command | None = None
     set: str | None = None  # the scenario set it belongs to
@@ -111,6 +117,21 @@ class Blueprint:
 def practice() -> Pool:
     """The practice pool of Operations Associate, keys and reasons included."""
     return load_pool(Path(str(files(FOLDER).joinpath("practice"))))
+
+
+@cache
+def drills() -> Pool:
+    """Items for notebooks only."""
+    return load_pool(Path(str(files(FOLDER).joinpath("drills"))))
+
+
+def named(ids: Iterable[str]) -> Pool:
+    """Items of the practice pool and the drills by their ids, in the order given."""
+    known = {item.id: item for item in (*practice(), *drills())}
+    ids = list(ids)
+    if unknown := [name for name in ids if name not in known]:
+        raise ValueError(f"there is no question {', '.join(unknown)} to practise")
+    return tuple(known[name] for name in ids)
 
 
 def load_pool(folder: Path) -> Pool:
@@ -185,6 +206,10 @@ def _item(row: dict[str, Any], group: str | None = None, exhibit: str = "") -> I
     if row["type"] == "ordering":
         steps = tuple(Option(**step) for step in row["steps"])
         return Item(**common, options=steps, key=tuple(range(len(steps))))
+    if row["type"] == "matching":
+        matches = tuple(Option(pair["match"], pair["why"]) for pair in row["pairs"])
+        prompts = tuple(pair["text"] for pair in row["pairs"])
+        return Item(**common, options=matches, key=tuple(range(len(matches))), prompts=prompts)
     options = tuple(Option(**option) for option in row["options"].values())
     key = tuple(list(row["options"]).index(letter) for letter in row["key"] if letter in LETTERS)
     return Item(**common, options=options, key=key)

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from itertools import chain, combinations
 from typing import Any
 
-from course.catalogue.questions import LETTERS, Blueprint, Item, Option, Pool
+from course.catalogue.questions import IN_ORDER, LETTERS, Blueprint, Item, Option, Pool
 from course.catalogue.questions.arithmetic import evaluate
 
 STARTS = 40  # draws from the beginning before giving up
@@ -31,7 +31,7 @@ class Question:
     item: Item
     stem: str
     options: tuple[Option, ...] = ()
-    key: str = ""  # letters; for an ordering in the right order
+    key: str = ""  # letters; for an ordering or a matching in the right order
     given: Mapping[str, float] | None = None
     answer: float | None = None
 
@@ -60,6 +60,14 @@ def paper(pool: Pool, blueprint: Blueprint, seed: str) -> Paper:
     return Paper(blueprint, seed, questions)
 
 
+def drill(title: str, items: Pool, seed: str) -> Paper:
+    """All of `items`, in their order, with the numbers and the shuffle of `seed`."""
+    rng = random.Random(f"{title}/{seed}")
+    types = dict(Counter(item.type for item in items))
+    plan = Blueprint(title, title, 0, len(items), {}, {}, {}, types, 0, 0.0, 1.0)
+    return Paper(plan, seed, tuple(question(item, n, rng) for n, item in enumerate(items, 1)))
+
+
 def question(item: Item, number: int, rng: random.Random) -> Question:
     """One item for one candidate."""
     if item.calculation:
@@ -70,10 +78,10 @@ def question(item: Item, number: int, rng: random.Random) -> Question:
         answer = evaluate(item.calculation.expression, drawn)
         return Question(number, item, stem, given=drawn, answer=answer)
     places = rng.sample(range(len(item.options)), len(item.options))
-    if item.type == "ordering" and places == sorted(places):
+    if item.type in IN_ORDER and places == sorted(places):
         places = places[1:] + places[:1]
     letters = [LETTERS[places.index(place)] for place in item.key]
-    key = "".join(letters if item.type == "ordering" else sorted(letters))
+    key = "".join(letters if item.type in IN_ORDER else sorted(letters))
     return Question(number, item, item.stem, tuple(item.options[p] for p in places), key)
 
 
@@ -95,6 +103,8 @@ def _public(q: Question) -> dict[str, Any]:
         shown["exhibit"] = q.item.exhibit
     if q.item.calculation:
         shown["unit"] = q.item.calculation.unit
+    if q.item.prompts:
+        shown["prompts"] = list(q.item.prompts)
     shown["options"] = {LETTERS[i]: option.text for i, option in enumerate(q.options)}
     return shown
 
@@ -105,6 +115,8 @@ def _ask(q: Question) -> str:
             return f"Choose {len(q.key)}. The mark is for all of them."
         case "ordering":
             return "Put all steps in order, first step first."
+        case "matching":
+            return "Give each line its letter, in the order of the lines."
         case "calculation" if q.item.calculation:
             share = q.item.calculation.tolerance
             return f"Answer in {q.item.calculation.unit}, right to {share:.0%}."

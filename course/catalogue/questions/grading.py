@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from course.catalogue.questions import LETTERS
+from course.catalogue.questions import IN_ORDER, LETTERS
 from course.catalogue.questions.arithmetic import evaluate
 from course.catalogue.questions.draw import Paper, Question
 
@@ -123,7 +123,7 @@ def _letters(question: Question, given: Any) -> str:
         raise ValueError(f"each letter counts once, not {''.join(letters)!r}")
     if len(letters) != len(question.key):
         raise ValueError(f"{len(question.key)} to choose, not {len(letters)}")
-    return "".join(letters if question.item.type == "ordering" else sorted(letters))
+    return "".join(letters if question.item.type in IN_ORDER else sorted(letters))
 
 
 def _number(question: Question, given: Any) -> float:
@@ -201,7 +201,7 @@ def _why(question: Question, answer: str | float | None, right: bool) -> str:
         return "Not answered."
     if own:
         return own.why if right else _mistake(question, answer) or own.why
-    if item.type == "ordering":
+    if item.type in IN_ORDER:
         return " ".join(option.why for option in item.options)
     picked = [question.options[LETTERS.index(letter)] for letter in str(answer)]
     return " ".join(option.why for option in picked)
