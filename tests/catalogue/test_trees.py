@@ -4,11 +4,21 @@ import copy
 
 import pytest
 import yaml
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from course.catalogue import trees
+from course.catalogue import scenarios, trees
 from course.catalogue.trees import Leaf, MissingSignal, Question, Walk, diagnose, load, parse
+from course.catalogue.trees.measures import (
+    HYPOTHESIS_MIN,
+    QUESTION_MIN,
+    cost_of_tree,
+    cost_of_wrong_turn,
+    endings,
+    hands_over_to,
+    leaf_ids,
+    steps,
+)
 from course.lab import Lab
 from course.lab.signals import cluster_signals, node_signals
 
@@ -24,7 +34,13 @@ def leaves_of(tree):
     }
 
 
+def test_there_are_33_trees_each_in_the_file_of_its_name():
+    assert [tree.id for tree in ALL] == [f"T{number:02d}" for number in range(1, 34)]
+    assert [tree.id for tree in ALL] == trees.names()
+
+
 @pytest.mark.parametrize("tree", ALL, ids=lambda tree: tree.id)
+@settings(max_examples=15)
 @given(data=st.data())
 def test_every_walk_ends_in_a_leaf_and_can_be_taken_back(tree, data):
     walk = Walk(tree)
@@ -52,6 +68,65 @@ def test_a_missing_signal_is_named():
         diagnose(load("T01"), {})
     with pytest.raises(MissingSignal, match="is None"):
         diagnose(load("T32"), {"time_and_version_ok": None})
+
+
+@pytest.mark.parametrize("tree", ALL, ids=lambda tree: tree.id)
+def test_a_hand_over_leads_to_a_tree_that_exists_and_never_back(tree):
+    def visit(name, path):
+        assert name not in path, f"{' -> '.join([*path, name])} go in a circle"
+        for other in hands_over_to(load(name)):
+            visit(other, (*path, name))
+
+    visit(tree.id, ())
+
+
+@pytest.mark.parametrize("tree", ALL, ids=lambda tree: tree.id)
+def test_every_leaf_says_how_it_is_known(tree):
+    known = {"test", "judgement", "not yet", *scenarios.names()}
+    proofs = {ending.id: ending.leaf.proof for ending in endings(tree)}
+    assert set(proofs) == set(leaf_ids(tree)), "every leaf is reached by some way"
+    assert set(proofs.values()) <= known
+
+
+@pytest.mark.parametrize("tree", ALL, ids=lambda tree: tree.id)
+def test_no_rule_of_a_question_hides_another(tree):
+    for question in tree.questions.values():
+        rules = [dict(answer.when) for answer in question.answers]
+        assert rules.count({"otherwise": True}) <= 1
+        assert all(rules.count(rule) == 1 for rule in rules), question.id
+
+
+def test_steps_are_counted_on_the_shortest_and_on_the_longest_way():
+    assert steps(load("T32"))["T32 a no"] == (1, 1)
+    assert steps(load("T32"))["T32 e yes"] == (5, 5)
+    assert steps(load("T05"))["T05 h yes"] == (4, 4)  # by view changes, or by enough voters
+    assert steps(load("T01"))["T01 d yes"] == (3, 4)  # with a change in the last hour, or without
+
+
+def test_a_wrong_turn_costs_the_dearest_walk_below_it():
+    dearest_of_t33 = cost_of_tree(load("T33"))
+    assert dearest_of_t33.questions == 3
+    assert dearest_of_t33.minutes == 3 * QUESTION_MIN + HYPOTHESIS_MIN
+    assert cost_of_wrong_turn(load("T33"), "a", "yes").minutes == HYPOTHESIS_MIN
+    assert cost_of_wrong_turn(load("T13"), "d", "no") == dearest_of_t33
+    assert cost_of_wrong_turn(load("T10"), "a", "yes").minutes == 1  # it is seen within seconds
+
+
+def test_a_turn_that_does_not_exist_is_answered_with_those_that_do():
+    with pytest.raises(ValueError, match="has no question 'z': a, b"):
+        cost_of_wrong_turn(load("T33"), "z", "yes")
+    with pytest.raises(ValueError, match="answered by 'yes', 'no', not by 'maybe'"):
+        cost_of_wrong_turn(load("T33"), "a", "maybe")
+
+
+def test_what_cannot_be_told_takes_the_answer_unknown_where_there_is_one():
+    there = {"lagging_in_one_region": True, "quorum_side": "ours", "heals_within_4h": None}
+    assert diagnose(load("T07"), there).steps[-1].answer == "unknown"
+    with pytest.raises(MissingSignal, match="partitioned"):
+        diagnose(
+            load("T05"),
+            {"committed_last_minute": False, "controllers_majority": True, "voters_enough": False},
+        )
 
 
 NODE_FAULTS = {
@@ -96,15 +171,6 @@ def test_a_lost_majority_is_the_first_thing_t01_finds():
     lab.run(20)
     walk = diagnose(load("T01"), cluster_signals(lab))
     assert (len(walk.steps), walk.at.go) == (1, "T13")
-
-
-def test_workers_that_are_down_lead_to_the_tree_of_nodes():
-    lab = Lab("day-1")
-    lab.run(3_700)
-    for host in ("worker-1", "worker-2"):
-        lab.inject("service-stopped", host=host)
-    lab.run(20)
-    assert diagnose(load("T01"), cluster_signals(lab)).at.go == "T08"
 
 
 def test_every_leaf_of_t01_is_reached_by_some_snapshot():

@@ -2,6 +2,12 @@
 
 A tree asks, a signal answers: each question names one value of a plain snapshot and says which
 values mean which answer. So a person, a widget, a runbook and a test walk the same file.
+
+How to walk one: answer from evidence, not from memory. What cannot be answered within 5 minutes is
+answered "unknown" where that is offered, and else by the answer that moves no data and keeps the
+quorum. A verification that fails means: undo, go back to the question above once, then tree T12.
+
+Next to read: `measures`, which counts steps and what a wrong turn costs.
 """
 
 from collections.abc import Mapping
@@ -15,6 +21,8 @@ import yaml
 from course.catalogue import schema
 
 Snapshot = Mapping[str, Any]
+HYPOTHESIS_MIN = 15
+"""Minutes that any one hypothesis gets."""
 
 
 class MissingSignal(LookupError):
@@ -23,11 +31,18 @@ class MissingSignal(LookupError):
 
 @dataclass(frozen=True, slots=True)
 class Leaf:
-    """Where a walk ends: something to do and how to verify it, or another tree to go to."""
+    """Where a walk ends: something to do and how to verify it, or another tree to go to.
+
+    `proof` says how it is known that true signals lead here: the id of a scenario, `test` (a
+    fault that the tests inject), `judgement` (no simulation can tell) or `not yet`.
+    """
 
     do: str
     verify: str
+    proof: str
     go: str | None = None
+    minutes: int = HYPOTHESIS_MIN  # by when the verification is due
+    escalate: str = "T12"  # to whom, if it does not: by that tree, or as said here
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +74,10 @@ _RULES = {
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """`look` is the command that shows the answer, `shows` further signals that explain it."""
+    """`look` is the command that shows the answer; where none does, `read` says what to read.
+
+    `shows` are further signals that explain it, `metrics` those that show it on a dashboard.
+    """
 
     id: str
     ask: str
@@ -67,6 +85,14 @@ class Question:
     signal: str
     answers: tuple[Answer, ...]
     shows: tuple[str, ...] = ()
+    read_in: str = ""
+    metrics: tuple[str, ...] = ()
+
+    @property
+    def evidence(self) -> str:
+        """What to type, or to read. What concerns the machine itself is no verb of dwcp-cli."""
+        on_the_machine = self.look.startswith(("host ", "server "))
+        return self.read_in or (self.look if on_the_machine else f"dwcp-cli {self.look}")
 
     def read(self, snapshot: Snapshot) -> Answer:
         """The answer that the cluster itself gives; raises MissingSignal if it cannot be told."""
@@ -93,6 +119,7 @@ class Tree:
     used_by: str
     start: str
     questions: Mapping[str, Question]
+    note: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,23 +208,34 @@ def parse(data: Any, file: str) -> Tree:
     """A tree from the content of a file."""
     schema.check(data, "course.catalogue.trees", file)
     questions = {name: _question(name, row) for name, row in data["questions"].items()}
-    tree = Tree(data["id"], data["title"], data["used_by"], data["start"], questions)
+    names = ("id", "title", "used_by", "start")
+    tree = Tree(*(data[name] for name in names), questions, data.get("note", "").strip())
     _check_closure(tree, file)
     return tree
 
 
 def _question(name: str, row: dict[str, Any]) -> Question:
     answers = tuple(_answer(text, answer) for text, answer in row["answers"].items())
-    shows = tuple(row.get("shows", ()))
-    return Question(name, row["ask"], row["look"], row["signal"], answers, shows)
+    return Question(
+        name,
+        row["ask"],
+        row.get("look", ""),
+        row["signal"],
+        answers,
+        tuple(row.get("shows", ())),
+        row.get("read", ""),
+        tuple(row.get("metrics", ())),
+    )
 
 
 def _answer(text: str, row: dict[str, Any]) -> Answer:
     leaf = None
     if "do" in row:
-        leaf = Leaf(row["do"], row["verify"])
+        given = {key: row[key] for key in ("minutes", "escalate") if key in row}
+        leaf = Leaf(row["do"], row["verify"], row["proof"], **given)
     elif "go" in row:
-        leaf = Leaf(f"Go on with tree {row['go']}.", f"A leaf of {row['go']} passed.", row["go"])
+        do, verify = f"Go on with tree {row['go']}.", f"A leaf of {row['go']} passed."
+        leaf = Leaf(do, verify, row["proof"], row["go"])
     return Answer(text, row["when"], row.get("next"), leaf)
 
 
