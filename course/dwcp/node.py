@@ -1,9 +1,9 @@
-"""A node: the machines of the components wired together, itself a machine.
+"""A controller: a Raft member that keeps the registry, and all that nodes say to each other.
 
-A controller is a Raft member that keeps the registry. A worker joins through any controller, then
-tells all of them every 5 s that it is there. Both are told the time on a monotonic clock (`now`);
-`wall` is that plus the node's own offset, which is what certificates and log lines see. Raft
-never sees it: a wrong wall clock starts no election.
+A node is the machines of the components wired together, itself a machine. A worker (see `worker`)
+joins through any controller, then tells all of them every 5 s that it is there. Both are told the
+time on a monotonic clock (`now`); `wall` is that plus the node's own offset, which is what
+certificates and log lines see. Raft never sees it: a wrong wall clock starts no election.
 
 The host tells a machine that a message could not be delivered by an `Undelivered` from itself.
 """
@@ -14,9 +14,10 @@ from random import Random
 from typing import Any
 
 from course.dwcp.consensus import raft
-from course.dwcp.machine import Effect, Save, Send, Tell
+from course.dwcp.machine import Effect, Send, Tell
 from course.dwcp.registry import Registry
 from course.dwcp.units import DAY, SECOND
+from course.dwcp.voting import Accusation, Jury, VoteReport
 
 API_PORT, GOSSIP_PORT = 8080, 8083
 HEARTBEAT = 5 * SECOND
@@ -102,6 +103,7 @@ class HeartbeatReply:
     originate: int
     wall: int
     applied: int
+    quarantined: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,6 +134,7 @@ class Controller:
         now: int,
         offset: int = 0,
         saved: raft.Saved | None = None,
+        jury: Jury | None = None,
     ) -> None:
         if config.node_id not in config.peers:
             raise ValueError(
@@ -140,7 +143,8 @@ class Controller:
             )
         self.config, self.certificate, self.offset = config, certificate, offset
         self.raft: raft.Raft | None = None
-        self.registry = Registry()
+        self.jury = jury  # None: no votes of workers are to be judged
+        self.registry = Registry(voters=jury.voters if jury else ())
         self.seen: dict[str, int] = {}  # worker -> when last heard, us, monotonic
         self.offsets: dict[str, int] = {}  # worker -> how far its clock is ahead, us
         self.refused_peers: dict[str, str] = {}  # peer -> why it cannot be reached
@@ -209,6 +213,8 @@ class Controller:
                 return self._on_heartbeat(sender, message, now)
             case HeartbeatReply():
                 return []
+            case VoteReport() | Accusation():
+                return self._on_report(sender, message, now)
             case Undelivered():
                 if message.port == raft.PORT:
                     self.refused_peers[message.to] = message.reason
@@ -255,6 +261,30 @@ class Controller:
             return []
         return self.raft.compact(deepcopy(self.registry), now)
 
+    def _on_report(self, sender: str, message: VoteReport | Accusation, now: int) -> list[Effect]:
+        """The leader judges; what it judges is decided like everything else."""
+        if self.jury is None or self.raft is None or self.raft.role != "leader":
+            return []
+        if sender in self.registry.quarantined:
+            return []
+        if isinstance(message, Accusation):
+            found = self.jury.accused(message)
+            commands = [found] if found else []
+        else:
+            commands = self.jury.heard(sender, message)
+        effects: list[Effect] = []
+        for command in filter(self._is_news, commands):
+            timed = command | {"at": now + self.offset}
+            effects += self._decide(self.raft.propose(timed, now), now)
+        return effects
+
+    def _is_news(self, command: dict[str, Any]) -> bool:
+        """What the registry would only refuse is not put into the log."""
+        if command["kind"] == "judge":
+            return command["number"] not in self.registry.judged
+        node = command["node"]
+        return node not in self.registry.quarantined and not self.registry.would_break(node)
+
     def _on_join(self, sender: str, join: Join, now: int) -> list[Effect]:
         reason = self._objection(sender, join, now)
         if reason:
@@ -293,7 +323,8 @@ class Controller:
         # One way only: the path's delay is taken for offset. The worker, which has both ways,
         # corrects it; a controller only needs to see what is far off.
         self.offsets[sender] = beat.wall - (now + self.offset)
-        reply = HeartbeatReply(beat.wall, now + self.offset, self.registry.applied)
+        shunned = tuple(self.registry.quarantined)
+        reply = HeartbeatReply(beat.wall, now + self.offset, self.registry.applied, shunned)
         return [Send(sender, reply, GOSSIP_PORT)]
 
     # looking in
@@ -303,91 +334,3 @@ class Controller:
         if node not in self.seen:
             return "joining"
         return "ready" if now - self.seen[node] < UNREACHABLE_AFTER else "unreachable"
-
-
-class Worker:
-    """Joins through a controller, then sends heartbeats. `state` is joining, ready or failed.
-
-    That it was let in is saved, so a worker that comes back asks again by itself, each of the
-    controllers in turn, until one answers.
-    """
-
-    def __init__(
-        self,
-        config: Config,
-        certificate: Certificate,
-        resources: dict[str, Any],
-        offset: int = 0,
-        now: int = 0,
-        saved: str | None = None,
-    ) -> None:
-        self.config, self.certificate, self.resources = config, certificate, resources
-        self.offset = offset
-        self.state = "idle"
-        self.reason: str | None = None  # why the last attempt to join did not succeed
-        self.synced_at: int | None = None  # when a controller last answered
-        self.measured_offset: int | None = None  # how far the controllers' clock is ahead, us
-        self.wake_at: int | None = None
-        self._is_member = False  # a controller said that the cluster has let it in
-        self._controller = saved or ""
-        self._give_up_at: int | None = None  # None: never
-        if saved:
-            self.state, self.wake_at = "joining", now
-
-    def join(self, controller: str, now: int) -> list[Effect]:
-        """Ask `controller` to be let in; tried every 5 s, for 60 s."""
-        if self.state == "ready":
-            raise RuntimeError(f"{self.config.node_id} has joined already")
-        self.state, self.reason, self._controller = "joining", None, controller
-        self._give_up_at = now + JOIN_LIMIT
-        return self._ask(now)
-
-    def receive(self, sender: str, message: Any, now: int) -> list[Effect]:
-        match message:
-            case Joined():
-                return self._on_joined(sender, message, now)
-            case HeartbeatReply():
-                return self._on_reply(message, now)
-            case Undelivered() if self.state == "joining":
-                self.reason = f"{message.to}:{message.port} {message.reason}"
-        return []
-
-    def wake(self, now: int) -> list[Effect]:
-        if self.state == "joining" and self._give_up_at is not None and now >= self._give_up_at:
-            self.state, self.wake_at = "failed", None
-            return [Tell("join_failed", {"reason": self.reason or "no answer"})]
-        return self._beat(now) if self._is_member else self._ask(now)
-
-    def _ask(self, now: int) -> list[Effect]:
-        self.wake_at = now + JOIN_RETRY
-        if self._give_up_at is None:
-            self._controller = _after(self._controller, self.config.peers)
-        join = Join(self.config, self.certificate, self.resources)
-        return [Send(self._controller, join, API_PORT)]
-
-    def _on_joined(self, sender: str, answer: Joined, now: int) -> list[Effect]:
-        objection = answer.certificate.objection(sender, now + self.offset)
-        if objection:
-            self.reason = f"TLS: {sender}'s {objection}"
-            return []
-        self._is_member, self.reason = answer.ok, answer.reason
-        return self._beat(now) if answer.ok else []
-
-    def _beat(self, now: int) -> list[Effect]:
-        self.wake_at = now + HEARTBEAT
-        beat = Heartbeat(now + self.offset)
-        return [Send(peer, beat, GOSSIP_PORT) for peer in self.config.peers]
-
-    def _on_reply(self, reply: HeartbeatReply, now: int) -> list[Effect]:
-        self.synced_at = now
-        wall = now + self.offset
-        self.measured_offset = clock_offset(reply.originate, reply.wall, reply.wall, wall)
-        if self.state != "joining":
-            return []
-        self.state, self.reason = "ready", None
-        return [Tell("node_ready", {"node": self.config.node_id}), Save(self._controller)]
-
-
-def _after(name: str, names: tuple[str, ...]) -> str:
-    """The name that follows in a ring."""
-    return names[(names.index(name) + 1) % len(names)] if name in names else names[0]

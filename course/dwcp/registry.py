@@ -6,8 +6,17 @@ owner version, an id that is taken) is refused here, on every controller alike: 
 it, the registry does not.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
+
+from course.dwcp.consensus.quorum import byzantine_quorum
+from course.dwcp.consensus.reputation import Reputation
+from course.dwcp.units import DAY
+
+RELEASED_AT = 0.70
+"""Score after a release: normal, and one error from being watched."""
+JUDGED_KEPT = 1_000
+"""Decisions of which it is known that they are judged; older ones are refused."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,6 +25,31 @@ class Owner:
 
     node: str
     version: int
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """What is known of a voter: its score, and how many of its votes were what."""
+
+    score: float = 1.0
+    correct: int = 0
+    wrong: int = 0
+    silent: int = 0
+    voted_at: int | None = None  # us, wall clock of the leader that judged
+
+    def judged(self, verdict: str, at: int) -> "Standing":
+        """One more vote was correct, wrong or silent. Silence is counted and costs nothing."""
+        moved = replace(self, **{verdict: getattr(self, verdict) + 1})
+        if verdict == "silent":
+            return moved
+        score = Reputation(self.score_at(at)).vote(verdict == "correct").score
+        return replace(moved, score=score, voted_at=at)
+
+    def score_at(self, at: int) -> float:
+        """The score at wall time `at`, us: whole days without a vote have worn it off."""
+        if self.voted_at is None:
+            return self.score
+        return Reputation(self.score).idle(max(0, at - self.voted_at) // DAY).score
 
 
 @dataclass(slots=True)
@@ -28,6 +62,10 @@ class Registry:
     owners: dict[str, Owner] = field(default_factory=dict)
     intents: dict[str, dict[str, Any]] = field(default_factory=dict)  # by VM: a move in progress
     exclusions: dict[str, dict[str, Any]] = field(default_factory=dict)  # by node: until when, why
+    voters: tuple[str, ...] = ()  # workers that decide by PBFT
+    standing: dict[str, Standing] = field(default_factory=dict)
+    quarantined: dict[str, dict[str, Any]] = field(default_factory=dict)  # by node: why, by whom
+    judged: dict[int, None] = field(default_factory=dict)  # decisions of which votes are counted
     refused: dict[int, str] = field(default_factory=dict)
 
     def apply(self, index: int, command: dict[str, Any] | None) -> None:
@@ -99,8 +137,62 @@ class Registry:
         self.exclusions.pop(node, None)
         return None
 
+    def _judge(self, command: dict[str, Any]) -> str | None:
+        """Votes move scores; who falls below 0.30 is quarantined, while a quorum is left."""
+        number, newest = command["number"], max(self.judged, default=0)
+        if number in self.judged or number <= newest - JUDGED_KEPT:
+            return f"decision {number} is judged already"
+        self.judged[number] = None
+        for old in [n for n in self.judged if n <= max(newest, number) - JUDGED_KEPT]:
+            del self.judged[old]
+        for verdict in ("correct", "wrong", "silent"):
+            for node in command[verdict]:
+                standing = self.standing.get(node, Standing())
+                self.standing[node] = standing.judged(verdict, command["at"])
+                self._quarantine_if_fallen(node)
+        return None
+
+    def _quarantine_if_fallen(self, node: str) -> None:
+        score = self.standing[node].score
+        fallen = Reputation(score).band == "quarantined" and node not in self.quarantined
+        if fallen and self.would_break(node) is None:
+            self.quarantined[node] = {"reason": f"score {score:.2f}", "by": "score"}
+
+    def _quarantine(self, command: dict[str, Any]) -> str | None:
+        """No votes, no new VMs. Refused when too few voters would be left to decide."""
+        node = command["node"]
+        if node not in self.nodes:
+            return f"{node} is not in the cluster"
+        if node in self.quarantined:
+            return f"{node} is in quarantine already"
+        broken = self.would_break(node)
+        if broken:
+            return broken
+        self.quarantined[node] = _without(command, "kind", "node")
+        return None
+
+    def _release(self, command: dict[str, Any]) -> str | None:
+        """Back after its cause is known. The score starts where watching ends, not at the top."""
+        node = command["node"]
+        if self.quarantined.pop(node, None) is None:
+            return f"{node} is not in quarantine"
+        self.standing[node] = replace(self.standing.get(node, Standing()), score=RELEASED_AT)
+        return None
+
+    def would_break(self, node: str) -> str | None:
+        """Why quarantining `node` would end agreement: fewer voters than a quorum are left."""
+        left = [v for v in self.voters if v not in self.quarantined and v != node]
+        need = byzantine_quorum(len(self.voters)) if self.voters else 0
+        if node not in self.voters or len(left) >= need:
+            return None
+        return f"{len(left)} voters would be left, and {need} of {len(self.voters)} must agree"
+
     def excluded(self, node: str, now: int) -> str | None:
         """Why no new VM may go to a node now; None: one may."""
+        if node in self.quarantined:
+            return f"in quarantine: {self.quarantined[node]['reason']}"
+        if node in self.standing and Reputation(self.standing[node].score).band == "restricted":
+            return f"restricted: score {self.standing[node].score:.2f}"
         row = self.exclusions.get(node)
         if row is None or (row["until"] is not None and now >= row["until"]):
             return None
@@ -125,4 +217,7 @@ _APPLY = {
     "exclude": Registry._exclude,
     "include": Registry._include,
     "remove": Registry._remove,
+    "judge": Registry._judge,
+    "quarantine": Registry._quarantine,
+    "release": Registry._release,
 }

@@ -7,14 +7,15 @@ All times are whole microseconds of virtual time.
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import simpy
 
 from course.dwcp.consensus import Raft
 from course.dwcp.machine import Effect, Save, Send, Tell
-from course.dwcp.node import Certificate, Controller, Undelivered, Worker
+from course.dwcp.node import Certificate, Controller, Undelivered
 from course.dwcp.units import MS, SECOND
+from course.dwcp.worker import Worker
 from course.lab.hosts import EPOCH, PORTS, Host
 from course.lab.links import Path, Trouble
 from course.lab.seeds import Seeds
@@ -32,6 +33,19 @@ class Event:
     wall: int
 
 
+class Onlooker(Protocol):
+    """Looks at the world without touching it, so the history is the same with and without it.
+
+    At `looks_at` (us) it sees the world after all that happened before that moment. While it
+    looks, the world's clock may still stand at the last event before it.
+    """
+
+    @property
+    def looks_at(self) -> int: ...
+
+    def look(self) -> None: ...
+
+
 class World:
     """Hosts by name and how they are connected. `inside` and `between` are paths by region."""
 
@@ -42,11 +56,15 @@ class World:
         self.history: list[Event] = []
         self.migrations: dict[str, Any] = {}  # by VM, the latest one
         self.moves = 0  # migrations so far
+        self.every_migration: list[Any] = []  # in the order of their start
         self.messages = 0
         self.troubles: dict[str, Trouble] = {}  # what ails the wire, by a name of its own
         self.kept: dict[str, dict[str, Any]] = {}  # exports and snapshots, by name
         self.flaws: dict[str, Any] = {}  # by version, what ails it
         self.on_start: list[Callable[[Host], None]] = []  # who wants to know of a service's start
+        self.on_tell: list[Callable[[Host, Tell], None]] = []  # of all that machines tell
+        self.on_propose: list[Callable[[Proposal], None]] = []  # of what is put before the cluster
+        self.onlooker: Onlooker | None = None  # who looks at the world from time to time
         self.weather: Weather | None = None  # None: links are always the same
         self.changed = self.env.event()  # happens when the wire, or a request, has changed
         self._arrives_at: dict[tuple[str, str], int] = {}  # the last one on a connection, us
@@ -62,7 +80,12 @@ class World:
 
     def run(self, us: int) -> None:
         """Let `us` pass."""
-        self.env.run(until=self.now + us)
+        until = self.now + us
+        while self.onlooker and self.now < self.onlooker.looks_at <= until:
+            self.env.run(until=self.onlooker.looks_at)
+            self.onlooker.look()
+        if until > self.now or us <= 0:
+            self.env.run(until=until)
 
     def run_until(self, reached: Callable[[], bool], limit: int) -> bool:
         """Let time pass until `reached()`, at most `limit` us; says whether it was reached."""
@@ -70,8 +93,10 @@ class World:
         while not reached():
             if self.env.peek() > deadline:
                 if deadline > self.now:
-                    self.env.run(until=deadline)
+                    self.run(deadline - self.now)
                 return reached()
+            while self.onlooker and self.onlooker.looks_at <= self.env.peek():
+                self.onlooker.look()
             self.env.step()
         return True
 
@@ -231,8 +256,11 @@ class World:
                 delay += host.disk_write
             elif isinstance(effect, Send):
                 self._transmit(host, effect, delay)
-            elif not _is_noise(effect):
-                self.tell(host, effect.event, effect.details)
+            else:
+                for notify in self.on_tell:
+                    notify(host, effect)
+                if not _is_noise(effect):
+                    self.tell(host, effect.event, effect.details)
         self._schedule_wake(host)
 
     def _schedule_wake(self, host: Host) -> None:
@@ -273,21 +301,28 @@ class World:
                 found, term = host, raft.term
         return found
 
-    def propose(self, command: dict[str, Any]) -> "Proposal | None":
-        """Put `command` before the cluster; None while there is no leader."""
+    def propose(self, command: dict[str, Any], asked: int | None = None) -> "Proposal | None":
+        """Put `command` before the cluster; None while there is no leader.
+
+        `asked` is when it was first wanted, us, if that was before now.
+        """
         host = self.leader()
         raft = raft_of(host) if host else None
         if host is None or raft is None or not isinstance(host.machine, Controller):
             return None
-        proposal = Proposal(host, host.machine, raft.term, raft.log.last_index + 1, self.now)
+        asked = self.now if asked is None else asked
+        proposal = Proposal(host, host.machine, raft.term, raft.log.last_index + 1, self.now, asked)
+        for notify in self.on_propose:
+            notify(proposal)
         self._carry_out(host, host.machine.propose(command, self.now))
         return proposal
 
     def decide(self, command: dict[str, Any], limit: int = 10 * SECOND) -> "Outcome":
         """Propose, waiting for a leader, and wait for the decision, at most `limit` us each."""
+        asked = self.now
         if not self.run_until(lambda: self.leader() is not None, limit):
             return Outcome(False, "no leader", 0)
-        proposal = self.propose(command)
+        proposal = self.propose(command, asked)
         assert proposal
         self.run_until(lambda: proposal.outcome(self.now) is not None, limit)
         undecided = Outcome(False, "no majority answered in time", self.now - proposal.at)
@@ -305,13 +340,17 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True)
 class Proposal:
-    """A command on its way through consensus: entry `index` of the log of `term`."""
+    """A command on its way through consensus: entry `index` of the log of `term`.
+
+    It was put into the log `at`, and was wanted since `asked`, us.
+    """
 
     host: Host
     controller: Controller
     term: int
     index: int
     at: int
+    asked: int
 
     def outcome(self, now: int) -> Outcome | None:
         """None while it is undecided."""

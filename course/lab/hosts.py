@@ -3,8 +3,9 @@
 from dataclasses import dataclass, field
 from typing import Any
 
-from course.dwcp.node import Certificate, Config, Controller, Worker
+from course.dwcp.node import Certificate, Config, Controller
 from course.dwcp.units import DAY, HOUR, MS, SECOND
+from course.dwcp.worker import Worker
 from course.lab.memory import GuestMemory
 
 EPOCH = 20_000 * DAY + 9 * HOUR

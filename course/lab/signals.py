@@ -8,8 +8,8 @@ one small test migration in and one out.
 from typing import Any
 
 from course.dwcp.consensus import majority
-from course.dwcp.node import Worker
 from course.dwcp.units import MINUTE, MS
+from course.dwcp.worker import Worker
 from course.lab.cluster import raft_of
 from course.lab.commands import CommandError, sync_lag_s
 from course.lab.hosts import EPOCH, PORTS

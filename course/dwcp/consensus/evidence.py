@@ -2,8 +2,10 @@
 
 Two messages in which one voter, at one place, in one phase, signed two digests: an honest voter
 never does that, not even after a crash, since it saves before it sends. So the pair is a proof.
-It needs no witness and no majority, only the voter's public key. All else that a voter notices
-(lateness, silence, odd rates) is suspicion, and moves a score at most: that is `reputation`.
+It needs no witness and no majority, only the voter's public key. A signed checkpoint that a
+quorum's checkpoints contradict proves as much: its voter's state is another one. All else that a
+voter notices (lateness, silence, odd rates) is suspicion, and moves a score at most: that is
+`reputation`.
 
 Also here: the agreement rate, which finds the voter who lies too rarely for its score to fall.
 
@@ -15,7 +17,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from course.dwcp.consensus.canonical import fits
-from course.dwcp.consensus.pbft_messages import Checkpoint, Commit, Prepare, PrePrepare
+from course.dwcp.consensus.pbft_messages import Checkpoint, Commit, Prepare, PrePrepare, Proof
+from course.dwcp.consensus.pbft_votes import Group, objection_to_proof
 from course.dwcp.consensus.signatures import Signed, Verifier, a_signed
 
 PHASES = (PrePrepare, Prepare, Commit, Checkpoint)
@@ -26,8 +29,15 @@ AGREEMENT_MIN, AGREEMENT_VOTES = 0.95, 500
 class Equivocation:
     """A claim about `first.signer`. Nobody need believe it: `proves` tells."""
 
+    NAME = "equivocation"
+
     first: Signed[Any]
     second: Signed[Any]
+
+    @property
+    def liar(self) -> str:
+        """Whom it accuses."""
+        return self.first.signer
 
     def objection(self, verifier: Verifier) -> str | None:
         """Why this proves nothing; None: it does."""
@@ -47,7 +57,39 @@ class Equivocation:
 
     def proves(self, verifier: Verifier) -> str | None:
         """The name of the voter who is proved a liar, or None."""
-        return None if self.objection(verifier) else self.first.signer
+        return None if self.objection(verifier) else self.liar
+
+
+@dataclass(frozen=True, slots=True)
+class Contradiction:
+    """A claim about `vote.signer`: it signed a checkpoint that a quorum's `proof` contradicts.
+
+    That its state is wrong is proved; whether it lies or its memory is broken is not.
+    """
+
+    NAME = "checkpoint contradicted"
+
+    vote: Signed[Checkpoint]
+    proof: Proof
+
+    @property
+    def liar(self) -> str:
+        """Whom it accuses."""
+        return self.vote.signer
+
+    def objection(self, group: Group) -> str | None:
+        """Why this proves nothing; None: it does."""
+        if not fits(self.vote, a_signed(Checkpoint)) or not fits(self.proof, Proof):
+            return "these are not checkpoints"
+        number = self.vote.body.number
+        if number < 1:
+            return "number 0 is no checkpoint"
+        wrong = objection_to_proof(number, self.proof, group)
+        if wrong:
+            return wrong
+        if self.proof[0].body == self.vote.body:
+            return "the quorum says the same"
+        return None if group.verifies(self.vote) else "a signature is false"
 
 
 def place(body: Any) -> tuple[int, ...]:

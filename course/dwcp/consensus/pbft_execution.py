@@ -96,7 +96,7 @@ class Execution(Voter):
         number, proved = vote.body.number, self.checkpoints.base_proof
         if number <= self.checkpoints.base:
             lies = bool(proved) and proved[0].body.number == number and proved[0].body != vote.body
-            return [self._blame(vote.signer, "checkpoint_manipulation")] if lies else []
+            return [self._prove_wrong(vote, proved)] if lies else []
         if number % self.settings.checkpoint_interval:
             return [self._blame(vote.signer, "malformed")]
         earlier = self.checkpoints.keep(vote)
@@ -126,7 +126,7 @@ class Execution(Voter):
         """A quorum has reached this checkpoint. If it is not reached here, it will be fetched."""
         number = proof[0].body.number
         effects: list[Effect] = [
-            self._blame(voter, "checkpoint_manipulation") for voter in self.checkpoints.liars(proof)
+            self._prove_wrong(vote, proof) for vote in self.checkpoints.contradicting(proof)
         ]
         self.checkpoints.target = proof
         self.proposed = max(self.proposed, number)

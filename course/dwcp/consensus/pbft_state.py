@@ -102,11 +102,11 @@ class Checkpoints:
                 return found[: group.quorum]
         return ()
 
-    def liars(self, proof: Proof) -> list[str]:
-        """Voters who signed another digest than the one that a quorum proved."""
+    def contradicting(self, proof: Proof) -> list[Signed[Checkpoint]]:
+        """Votes for another digest than the one that a quorum proved, by voter."""
         said = proof[0].body
-        votes = [(name, kept.get(said.number)) for name, kept in self.votes.items()]
-        return sorted(name for name, vote in votes if vote is not None and vote.body != said)
+        votes = [self.votes[name].get(said.number) for name in sorted(self.votes)]
+        return [vote for vote in votes if vote is not None and vote.body != said]
 
     def whom_to_ask(self, me: str, count: int) -> list[str]:
         """`count` of those who proved the target, others each time."""

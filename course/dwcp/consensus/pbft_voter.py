@@ -16,11 +16,13 @@ peer sends never raises. Read before: `pbft_records`. Read next: `pbft_execution
 
 from typing import Any
 
-from course.dwcp.consensus.evidence import Equivocation
+from course.dwcp.consensus.evidence import Contradiction, Equivocation
 from course.dwcp.consensus.pbft_messages import (
     PORT,
+    Checkpoint,
     CommitCertificate,
     NewView,
+    Proof,
     Proposal,
     Request,
     Snapshot,
@@ -113,6 +115,11 @@ class Voter:
 
     def _blame(self, node: str, kind: str) -> Tell:
         return Tell("misbehaved", {"node": node, "kind": kind})
+
+    def _prove_wrong(self, vote: Signed[Checkpoint], proof: Proof) -> Tell:
+        """A checkpoint that a quorum contradicts."""
+        details = {"node": vote.signer, "kind": "checkpoint_manipulation"}
+        return Tell("misbehaved", {**details, "proof": Contradiction(vote, proof)})
 
     def _prove(self, first: Signed[Any], second: Signed[Any]) -> Tell:
         proof = Equivocation(first, second)

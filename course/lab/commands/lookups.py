@@ -3,10 +3,11 @@
 from typing import Any
 
 from course.dwcp.consensus import majority
-from course.dwcp.node import Controller, Worker
+from course.dwcp.node import Controller
 from course.dwcp.placement import Node, NoFeasibleNode, Vm, place
 from course.dwcp.registry import Registry
 from course.dwcp.units import MS, SECOND, seconds
+from course.dwcp.worker import Worker
 from course.lab import migrations
 from course.lab.cluster import World, raft_of
 from course.lab.commands.registry import CommandError

@@ -3,8 +3,9 @@
 from typing import Any
 
 from course.dwcp.consensus import majority, max_crashed
-from course.dwcp.node import Controller, Worker
+from course.dwcp.node import Controller
 from course.dwcp.units import MS, SECOND
+from course.dwcp.worker import Worker
 from course.lab.cluster import World, raft_of
 from course.lab.commands.health import all_checks
 from course.lab.commands.lookups import clock_text, host_named, node_row, present
