@@ -1,6 +1,6 @@
 """All that the first cell of a notebook needs.
 
-from course.notebook import gameday, hint, lab, predict, quiz, show, source, walk
+from course.notebook import console, gameday, hint, lab, predict, quiz, show, source, walk
 """
 
 import inspect
@@ -13,16 +13,18 @@ from IPython.display import Code, display
 
 from course.catalogue import questions, trees
 from course.catalogue.questions.draw import drill
+from course.incident import LabDesk
 from course.lab import Lab
 from course.lab.gameday import GameDay
 from course.lab.signals import cluster_signals, node_signals
 from course.widgets.answers import AnswerFile
+from course.widgets.console import Console
 from course.widgets.hints import hints
 from course.widgets.predict import Predict
 from course.widgets.quiz import Quiz, practice
 from course.widgets.tree import TreeWidget
 
-__all__ = ["gameday", "hint", "lab", "predict", "quiz", "show", "source", "walk"]
+__all__ = ["console", "gameday", "hint", "lab", "predict", "quiz", "show", "source", "walk"]
 
 
 def lab(scenario: str = "day-1", seed: int | str = 1) -> Lab:
@@ -33,6 +35,13 @@ def lab(scenario: str = "day-1", seed: int | str = 1) -> Lab:
 def gameday(seed: int | str, difficulty: int | None = None) -> GameDay:
     """An incident that you do not know, a page and a clock; see `course.lab.gameday`."""
     return GameDay(seed, difficulty)
+
+
+def console(incident: Lab | GameDay) -> Console:
+    """Pages, dashboards, logs and a terminal side by side, with the simulation's clock."""
+    if isinstance(incident, GameDay):
+        return Console(LabDesk(incident.lab, incident))
+    return Console(LabDesk(incident))
 
 
 def show(data: Any, *columns: str) -> None:

@@ -1,14 +1,19 @@
 """`dwcp-cli`: the operator's verbs from a terminal, on the lab that `course lab serve` keeps alive.
 
 The commands are not written down here: they are made from the verbs of `course.lab.commands`, so
-what a notebook can do, a terminal can, under the same names. Exit codes: 0 done, 1 the service
-refused, 2 wrong use, 3 a check failed, 4 not allowed, 5 not reachable.
+what a notebook can do, a terminal can, under the same names; `typed` does it inside a notebook, on
+a lab of its own. Exit codes: 0 done, 1 the service refused, 2 wrong use, 3 a check failed, 4 not
+allowed, 5 not reachable.
 """
 
 import inspect
+import io
 import json
+import shlex
 import sys
 from collections.abc import Callable
+from contextlib import redirect_stderr, redirect_stdout
+from contextvars import ContextVar
 from typing import Annotated, Any
 
 import httpx
@@ -18,7 +23,7 @@ from rich.table import Table
 
 from course.catalogue.errors import error_codes
 from course.faces.served import find
-from course.lab.commands import KINDS, VERBS, groups
+from course.lab.commands import KINDS, VERBS, CommandError, groups
 
 KIND_WORDS = {
     "R": "Reads only.",
@@ -64,8 +69,32 @@ def send(verb: str, arguments: dict[str, Any], timeout_s: float) -> Any:
         stop(f"what answers at {at.url} is no lab; is it still running? course lab status", 5)
     if "error" not in body:
         return body["result"]
-    code = body["error"]["code"]
-    err.print(f"{code}: {body['error']['message']}", markup=False, soft_wrap=True)
+    return refuse(body["error"]["code"], body["error"]["message"])
+
+
+CARRY: ContextVar[Callable[[str, dict[str, Any], float], Any]] = ContextVar("carry", default=send)
+"""Who carries out a verb: the served lab, or in `typed` one of this process."""
+
+
+def typed(line: str, do: Callable[..., Any]) -> tuple[int, str]:
+    """Carry out a command line by `do(verb, **arguments)`; the exit code, and what it printed."""
+    said, code = io.StringIO(), 0
+    token = CARRY.set(lambda verb, arguments, _: do(verb, **arguments))
+    try:
+        with redirect_stdout(said), redirect_stderr(said):
+            app(shlex.split(line.removeprefix("dwcp-cli")), prog_name="dwcp-cli")
+    except SystemExit as ended:
+        code = ended.code if isinstance(ended.code, int) else 0
+    except ValueError as error:  # a quotation mark without its partner
+        return 2, f"{error} in {line!r}"
+    finally:
+        CARRY.reset(token)
+    return code, said.getvalue()
+
+
+def refuse(code: str, message: str) -> Any:
+    """Print a refusal with what to do first, and stop with its exit code."""
+    err.print(f"{code}: {message}", markup=False, soft_wrap=True)
     err.print(f"First: {error_codes()[code].first_action}.", markup=False, soft_wrap=True)
     raise typer.Exit(4 if code in NOT_ALLOWED else 2 if code == "UNKNOWN_FIELD" else 1)
 
@@ -89,7 +118,10 @@ def command_for(verb: str, function: Callable[..., Any]) -> Callable[..., None]:
         if dry_run and KINDS[verb] != "R":
             out.print(f"would do: {verb} {json.dumps(arguments)}", markup=False, soft_wrap=True)
             return
-        result = send(verb, arguments, request_timeout)
+        try:
+            result = CARRY.get()(verb, arguments, request_timeout)
+        except CommandError as error:
+            refuse(error.code, error.message)
         show(result, shape)
         if isinstance(result, dict) and result.get(CHECKS.get(verb, ""), True) is False:
             raise typer.Exit(3)

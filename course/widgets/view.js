@@ -32,7 +32,8 @@ function table(caption, rows) {
     element("tbody", {}, ...rows.map((row) => element("tr", {}, ...names.map((name, i) => cell(row, name, i))))));
 }
 
-const PATIENCE_MS = 8000;
+const WORKING_MS = 800;
+const PATIENCE_MS = 20000;
 
 // One panel: `draw(send)` returns what stands in it now. It is drawn anew when a trait of `traits`
 // changes; the focus stays on the control with the same data-key, or goes to `.dwcp-focus` after an
@@ -50,8 +51,11 @@ function panel({ model, el, name, traits, moves = [], draw }) {
     sent = intent;
     clearTimeout(waiting);
     waiting = setTimeout(() => {
-      live.textContent = "Nothing answers. If the kernel was restarted, run this cell again; if it is busy, wait.";
-    }, PATIENCE_MS);
+      live.textContent = "Working ...";
+      waiting = setTimeout(() => {
+        live.textContent = "Nothing answers. If the kernel was restarted, run this cell again; if it is busy, wait.";
+      }, PATIENCE_MS);
+    }, WORKING_MS);
     model.send({ intent, ...more });
   };
 
