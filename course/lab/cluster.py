@@ -19,6 +19,7 @@ from course.dwcp.worker import Worker
 from course.lab.hosts import EPOCH, PORTS, Host
 from course.lab.links import Path, Trouble
 from course.lab.seeds import Seeds
+from course.lab.tracing import Tracing
 from course.lab.weather import Weather
 
 
@@ -31,6 +32,7 @@ class Event:
     name: str
     details: dict[str, Any]
     wall: int
+    trace: str = ""  # the `traceparent` of the span it happened in; empty: in none
 
 
 class Onlooker(Protocol):
@@ -54,6 +56,8 @@ class World:
         self.hosts = {host.name: host for host in hosts}
         self.inside, self.between, self.seeds = inside, between, seeds
         self.history: list[Event] = []
+        self.notes: list[Event] = []  # lines of the log that say nothing of the cluster's state
+        self.tracing = Tracing(self)
         self.migrations: dict[str, Any] = {}  # by VM, the latest one
         self.moves = 0  # migrations so far
         self.every_migration: list[Any] = []  # in the order of their start
@@ -167,16 +171,17 @@ class World:
         key = (sender.name, send.to)
         at = max(self.now + delay + one_way, self._arrives_at.get(key, 0))
         self._arrives_at[key] = at
-        self.after(at - self.now, lambda: self._arrive(sender, send, one_way))
+        header = self.tracing.carried
+        self.after(at - self.now, lambda: self._arrive(sender, send, one_way, header))
 
-    def _arrive(self, sender: Host, send: Send, one_way: int) -> None:
+    def _arrive(self, sender: Host, send: Send, one_way: int, header: str | None) -> None:
         # A controller never opens a connection to a worker: it answers on the worker's own.
         is_answer = sender.role == "controller" and self.hosts[send.to].role == "worker"
         if not self.hosts[send.to].powered or (self.troubles and self.is_cut(sender.name, send.to)):
             return
         reason = None if is_answer else self.obstacle(send.to, send.port)
         if reason is None or self.hosts[send.to].frozen:
-            self._receive(sender.name, self.hosts[send.to], send.message)
+            self._receive(sender.name, self.hosts[send.to], send.message, header)
             return
         refused = Undelivered(send.to, send.port, reason)
         self.after(one_way, lambda: self._receive(sender.name, sender, refused))
@@ -232,26 +237,31 @@ class World:
         """A frozen host answers nothing; when it goes on, all that came is there at once."""
         host.frozen = frozen
         waiting, host.backlog = (host.backlog, []) if not frozen else ([], host.backlog)
-        for sender, message in waiting:
-            self._receive(sender, host, message)
+        for sender, message, header in waiting:
+            self._receive(sender, host, message, header)
         if not frozen:
             self._schedule_wake(host)
 
-    def _receive(self, sender: str, host: Host, message: Any) -> None:
+    def _receive(self, sender: str, host: Host, message: Any, header: str | None = None) -> None:
         if host.frozen:
-            host.backlog.append((sender, message))
+            host.backlog.append((sender, message, header))
         elif host.machine:
-            self._carry_out(host, host.machine.receive(sender, message, self.now))
+            span = self.tracing.arrived(header, sender, host, message) if header else None
+            took = self._carry_out(host, host.machine.receive(sender, message, self.now))
+            if header:
+                self.tracing.handled(span, took)
+            if self.tracing.spreading:
+                self.tracing.heard(host, message)
 
-    def _carry_out(self, host: Host, effects: list[Effect]) -> None:
-        """In order; what stands after a Save waits for the disk."""
+    def _carry_out(self, host: Host, effects: list[Effect]) -> int:
+        """In order; what stands after a Save waits for the disk. Says how long that is, us."""
         delay = 0
         for effect in effects:
             if isinstance(effect, Save):
                 if host.disk_full:  # what cannot be saved must not be promised: it stops
                     self.tell(host, "disk_full", {})
                     self.stop(host)
-                    return
+                    return delay
                 host.saved = effect.record
                 delay += host.disk_write
             elif isinstance(effect, Send):
@@ -262,6 +272,7 @@ class World:
                 if not _is_noise(effect):
                     self.tell(host, effect.event, effect.details)
         self._schedule_wake(host)
+        return delay
 
     def _schedule_wake(self, host: Host) -> None:
         """One timer in flight a host; it is set again when it fires or must fire earlier."""
@@ -286,8 +297,19 @@ class World:
 
     # looking in
 
-    def tell(self, host: Host, name: str, details: dict[str, Any]) -> None:
-        self.history.append(Event(self.now, host.name, name, details, host.wall(self.now)))
+    def tell(
+        self, host: Host, name: str, details: dict[str, Any], trace: str | None = None
+    ) -> None:
+        """Something happened on a host, in the span of `trace` or in the one being worked on."""
+        self.history.append(self._event(host, name, details, trace))
+
+    def note(self, host: Host, name: str, details: dict[str, Any], trace: str | None) -> None:
+        """A line for the log alone."""
+        self.notes.append(self._event(host, name, details, trace))
+
+    def _event(self, host: Host, name: str, details: dict[str, Any], trace: str | None) -> Event:
+        where = trace or self.tracing.current or ""
+        return Event(self.now, host.name, name, details, host.wall(self.now), where)
 
     def of_role(self, role: str) -> list[Host]:
         return [host for host in self.hosts.values() if host.role == role]

@@ -7,7 +7,7 @@ is submitted are actions, never results, so there is no result to forge.
 
 import hashlib
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from course.catalogue import scenarios
 from course.lab import commands, faults, releases
@@ -17,6 +17,9 @@ from course.lab.links import Path
 from course.lab.seeds import Seeds
 from course.lab.weather import Weather
 
+if TYPE_CHECKING:
+    from course.telemetry.traces import Trace
+
 DAY_S = 86_400
 COMMANDS_MAX = 5_000
 """Longest journal that is replayed."""
@@ -25,9 +28,10 @@ COMMANDS_MAX = 5_000
 class Lab:
     """A cluster. Verbs read as on the command line: `lab.node.join(...)` is "node join"."""
 
-    def __init__(self, scenario: str = "day-1", seed: int | str = 1) -> None:
+    def __init__(self, scenario: str = "day-1", seed: int | str = 1, traced: bool = True) -> None:
         self.scenario, self.seed = scenario, seed
         self.world = _world(scenarios.load(scenario), Seeds(seed))
+        self.world.tracing.on = traced
         self._journal: list[dict[str, Any]] = []
         self.experiments: list[
             tuple[int, str, dict[str, Any]]
@@ -91,6 +95,14 @@ class Lab:
     def now_s(self) -> float:
         """Virtual seconds since the lab began."""
         return self.world.now / 1e6
+
+    def traces(self) -> "list[Trace]":
+        """A trace for each migration so far, oldest first; see `course.telemetry.traces`."""
+        return self.world.tracing.traces()
+
+    def trace(self, migration: str) -> "Trace":
+        """The trace of a migration by its id, or of the latest one of a VM."""
+        return self.world.tracing.trace(migration)
 
     def fingerprint(self) -> str:
         """A hash of all that happened: equal for equal scenario, seed and journal."""

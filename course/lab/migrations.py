@@ -13,19 +13,21 @@ from typing import Any
 from course.dwcp.encoding import Decoder, Encoder, Settings
 from course.dwcp.encoding.zstd import LEVELS
 from course.dwcp.migration import Decision, PreCopy, Round
-from course.dwcp.prediction import Sample, Waiting, decide, fallback, horizon_for
+from course.dwcp.prediction import Forecast, Sample, Waiting, decide, fallback, horizon_for
 from course.dwcp.transport import DATA_PORTS
 from course.dwcp.units import GIB, MS, PAGE_SIZE, SECOND, seconds, transfer_us
 from course.lab import postcopy, releases
-from course.lab.cluster import Outcome, World
+from course.lab.cluster import Outcome, Proposal, World
 from course.lab.endings import Cancelled, Failed, Lost
 from course.lab.hosts import Host
 from course.lab.links import Path, rate_mbps
 from course.lab.memory import GuestMemory
+from course.lab.story import Story
 
 PLACEMENT, FORECAST, RESERVE, VERIFY = 200 * MS, 100 * MS, 50 * MS, 150 * MS
 """us of the stages that the lab does not model in detail (published typical values)."""
 STREAMS_NEEDED = 2
+PAUSED = "stop_and_copy"  # what a round is called while the guest stands still
 DECISION_LIMIT = 10 * SECOND
 REDUCTION_EXPECTED = 0.70
 """Share of bytes that encoding removes, as planning assumes before anything was encoded."""
@@ -88,16 +90,25 @@ class Mover:
         self.pre_copy = PreCopy(
             migration.memory, migration.path.mode, limit=self.guest.max_downtime
         )
+        self.story = Story(world, migration)
+        self.story.begin()
+        self.agreed: Proposal | None = None  # the latest agreement
 
     def run(self) -> Steps:
         """The request path from the accepted request to the guest on the target."""
+        self._note("migration_started", streams=self.source.streams, level=self.level)
         try:
-            yield from self._stage("placement", self._wait(PLACEMENT))
-            yield from self._stage("prediction", self._forecast())
-            yield from self._stage("consensus", self._agree_intent())
-            yield from self._stage("reservation", self._reserve())
-            yield from self._stage("transfer", self._transfer())
-            yield from self._stage("switch", self._switch())
+            with self.story.stage("placement_decision"):
+                yield from self._stage("placement", self._wait(PLACEMENT))
+                self.story.parts("placement_decision")
+            with self.story.stage("network_prediction"):
+                yield from self._stage("prediction", self._forecast())
+            with self.story.stage("consensus_voting"):
+                yield from self._stage("consensus", self._agree_intent())
+            with self.story.stage("memory_transfer"):
+                yield from self._stage("reservation", self._reserve())
+                yield from self._stage("transfer", self._transfer())
+                yield from self._stage("switch", self._switch())
             self._finish("completed")
         except Cancelled as cancelled:
             self._resume(str(cancelled), "cancelled")
@@ -167,14 +178,19 @@ class Mover:
             return None
         path = world.path(source.name, target.name)
         if path != self.migration.path:
+            if path.mode is not self.migration.path.mode:
+                self.story.event("mode_changed", to=path.mode.value)
             self.migration.path = path
             self.migration.rate_mbps = rate_mbps(
                 path, self.migration.streams, source.congestion_control
             )
         link = transfer_us(wire, self.migration.rate_mbps)
-        share = source.cpu_speed * releases.speed(world, source)
-        encoder = round(to_encode / (_encoder_speed(self.level) * share) * SECOND)
-        return max(link, encoder) + round(path.rtt_ms * MS)
+        return max(link, self._encoding(to_encode)) + round(path.rtt_ms * MS)
+
+    def _encoding(self, size: int) -> int:
+        """us that the encoder needs for `size` bytes."""
+        share = self.source.cpu_speed * releases.speed(self.world, self.source)
+        return round(size / (_encoder_speed(self.level) * share) * SECOND)
 
     def _forecast(self) -> Steps:
         """PBA: is it better to wait? Where links do not vary there is nothing to learn from."""
@@ -186,6 +202,7 @@ class Mover:
             path = migration.path
             forecast = fallback([Sample(path.capacity_mbps, path.rtt_ms, path.loss)], path.mode)
             migration.rate_mbps = forecast.rate_mbps  # shown, not used: confidence is too low
+            self._predicted(forecast)
             return
         waiting = Waiting(migration.memory, REDUCTION_EXPECTED, world.now)
         while True:
@@ -194,13 +211,22 @@ class Mover:
             forecast = world.weather.forecast(plain, here, there, world.now, horizon)
             decision = decide(waiting, forecast, rate_now, world.now)
             migration.rate_mbps = forecast.rate_mbps
+            if not migration.forecasts:
+                self._predicted(forecast)
             migration.forecasts.append({**asdict(forecast), "decision": decision.reason})
             if decision.start or decision.again_at is None:
                 return
             migration.state, waiting = "deferred", waiting.deferred()
             details = {"vm": migration.vm, "why": decision.reason}
-            world.tell(self.source, "migration_deferred", details)
+            world.tell(self.source, "migration_deferred", details, self.story.header)
             yield from self._wait(decision.again_at - world.now)
+
+    def _predicted(self, forecast: Forecast) -> None:
+        self.story.set(pba_confidence=forecast.confidence, pba_model=forecast.model)
+        was_fallback = (
+            {"lstm_inference": "fallback_forecast"} if forecast.model == "fallback" else {}
+        )
+        self.story.parts("network_prediction", was_fallback)
 
     def _agree_intent(self) -> Steps:
         """Commit 1: no page leaves before the cluster agreed to the move."""
@@ -215,7 +241,12 @@ class Mover:
         self.migration.state = "approved"
 
     def _reserve(self) -> Steps:
-        yield from self._wait(RESERVE)
+        with self.story.span("reserve_target", self.target):
+            yield from self._wait(RESERVE)
+        with self.story.span("session_open"):
+            self._open_streams()
+
+    def _open_streams(self) -> None:
         ports = data_ports(self.world, self.source.name, self.target.name)
         self.migration.streams = min(self.source.streams, len(ports))
         if self.migration.streams < STREAMS_NEEDED:
@@ -226,6 +257,7 @@ class Mover:
         self.migration.rate_mbps = rate_mbps(
             self.migration.path, self.migration.streams, self.source.congestion_control
         )
+        self.story.set(amst_streams=self.migration.streams)
         if releases.fails(self.world, self.source):
             raise Failed(f"INTERNAL_ERROR: the service of {self.source.name} ended the transfer")
 
@@ -254,7 +286,8 @@ class Mover:
             self.pause()
             decision = yield from self._round(memory.take_dirty())
         if decision.action == "verify":
-            yield from self._wait(VERIFY)
+            with self.story.span("verify_memory", self.target):
+                yield from self._wait(VERIFY)
             self.migration.hashes_equal = self.arrived == memory.image
             decision = self._decided(self.pre_copy.verified(self.migration.hashes_equal))
         if decision.action != "agree":
@@ -263,7 +296,9 @@ class Mover:
     def pause(self) -> None:
         """The guest stops; its downtime begins."""
         self.guest.running, self.migration.paused_at = False, self.world.now
-        self.world.tell(self.source, "guest_paused", {"vm": self.migration.vm})
+        self.story.event("paused")
+        details = {"vm": self.migration.vm}
+        self.world.tell(self.source, "guest_paused", details, self.story.header)
 
     def _round(self, numbers: list[int]) -> Steps:
         """One round, and what the machine says to it."""
@@ -275,6 +310,15 @@ class Mover:
 
         The pages are those of the guest as it is, or of `image`.
         """
+        kind = "postcopy_round" if image else "precopy_round" if self.guest.running else PAUSED
+        number = len(self.migration.rounds) + 1
+        with self.story.span(kind, round=number, hde_level=self.level):
+            done = yield from self._copy(numbers, image)
+        self._measure(done)
+        self._note("round_ended", round=number, original=done.plain, wire=done.wire, took=done.took)
+        return done
+
+    def _copy(self, numbers: list[int], image: bytes | None) -> Steps:
         memory, encoder = self.guest.memory, self.encoder
         page = PAGE_SIZE * memory.scale
         here = memory.image if image is None else image
@@ -286,10 +330,12 @@ class Mover:
         wire = (encoder.stats.wire_bytes - wire_before) * memory.scale
         plain = len(numbers) * page
         to_encode = plain - (encoder.stats.zero - zero_before) * page
+        started = self.world.now
+        self.story.event("round_start", bytes_original=plain)
         took = yield from self._carry(wire, to_encode)
-        done = Round(plain, wire, took, len(memory.dirty) * page)
-        self._measure(done)
-        return done
+        self.story.event("round_end", bytes_wire=wire)
+        self.story.round(started, self._encoding(to_encode), plain, wire, self.migration.streams)
+        return Round(plain, wire, took, len(memory.dirty) * page)
 
     def _measure(self, done: Round) -> None:
         stats, migration = self.encoder.stats, self.migration
@@ -312,28 +358,35 @@ class Mover:
     def own(self) -> Steps:
         """Agree that the target owns the guest."""
         owner = {"kind": "own", "vm": self.migration.vm, "node": self.target.name}
-        outcome = yield from self._decide(owner)
+        with self.story.stage("switch_owner"):
+            outcome = yield from self._decide(owner)
         if not outcome.accepted:
             raise Failed(f"ownership was not agreed: {outcome.why}")
 
     def resume_there(self, memory: GuestMemory) -> None:
         """The guest leaves the source and runs on the target, with `memory`."""
-        here = self.source.guests.pop(self.migration.vm)
-        self.target.guests[here.name] = replace(here, memory=memory, running=True)
-        assert self.migration.paused_at is not None
-        self.migration.downtime = self.world.now - self.migration.paused_at
-        self.world.tell(self.target, "guest_resumed", {"vm": here.name})
+        with self.story.span("activate_target", self.target):
+            here = self.source.guests.pop(self.migration.vm)
+            self.target.guests[here.name] = replace(here, memory=memory, running=True)
+            assert self.migration.paused_at is not None
+            self.migration.downtime = self.world.now - self.migration.paused_at
+            details = {"vm": here.name}
+            self.world.tell(self.target, "guest_resumed", details, self.story.header)
+        self.story.event("resumed")
 
     def _decide(self, command: dict[str, Any]) -> Steps:
         """Propose and wait, polling each millisecond of virtual time."""
-        proposal = self.world.propose(command)
-        deadline = self.world.now + DECISION_LIMIT
+        asked = self.world.now
+        proposal, deadline = self.story.ask(command), asked + DECISION_LIMIT
         while self.world.now < deadline:
             outcome = proposal.outcome(self.world.now) if proposal else None
             if outcome:
+                self.story.decided(proposal)
+                self.agreed = proposal
                 return outcome
             yield from self._wait(MS)
-            proposal = proposal or self.world.propose(command)
+            proposal = proposal or self.story.ask(command, asked)
+        self.story.decided(proposal)
         return Outcome(False, "no majority answered in time", DECISION_LIMIT)
 
     def _registry(self):
@@ -358,7 +411,12 @@ class Mover:
         details = {"vm": self.migration.vm, "id": self.migration.id}
         if self.migration.error:
             details["error"] = self.migration.error
-        self.world.tell(self.source, f"migration_{state}", details)
+        self.world.tell(self.source, f"migration_{state}", details, self.story.header)
+        self.story.end(state, self.migration.error, self.agreed)
+
+    def _note(self, name: str, **details: Any) -> None:
+        about = {"vm": self.migration.vm, "id": self.migration.id, **details}
+        self.world.note(self.source, name, about, self.story.header)
 
 
 def _encoder_speed(level: int) -> float:

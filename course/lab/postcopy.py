@@ -23,7 +23,8 @@ def finish_on_target(mover: "Mover", numbers: list[int]) -> Generator[Any, Any, 
     """Pause, agree, run on the target; then bring the pages `numbers`, each of them once."""
     world, migration, memory = mover.world, mover.migration, mover.guest.memory
     mover.pause()
-    yield world.env.timeout(DEVICE_STATE)
+    with mover.story.span("stop_and_copy"):
+        yield world.env.timeout(DEVICE_STATE)
     yield from mover.own()
     frozen = bytes(memory.image)
     mover.resume_there(memory)
