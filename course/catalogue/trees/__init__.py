@@ -208,8 +208,8 @@ def parse(data: Any, file: str) -> Tree:
     """A tree from the content of a file."""
     schema.check(data, "course.catalogue.trees", file)
     questions = {name: _question(name, row) for name, row in data["questions"].items()}
-    names = ("id", "title", "used_by", "start")
-    tree = Tree(*(data[name] for name in names), questions, data.get("note", "").strip())
+    note = data.get("note", "").strip()
+    tree = Tree(data["id"], data["title"], data["used_by"], data["start"], questions, note)
     _check_closure(tree, file)
     return tree
 
