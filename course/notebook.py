@@ -13,7 +13,6 @@ from IPython.display import Code, display
 
 from course.catalogue import questions, trees
 from course.catalogue.questions.draw import drill
-from course.incident import LabDesk
 from course.lab import Lab
 from course.lab.gameday import GameDay
 from course.lab.signals import cluster_signals, node_signals
@@ -39,6 +38,8 @@ def gameday(seed: int | str, difficulty: int | None = None) -> GameDay:
 
 def console(incident: Lab | GameDay) -> Console:
     """Pages, dashboards, logs and a terminal side by side, with the simulation's clock."""
+    from course.incident import LabDesk  # the command line and all: not for every notebook
+
     if isinstance(incident, GameDay):
         return Console(LabDesk(incident.lab, incident))
     return Console(LabDesk(incident))

@@ -8,25 +8,19 @@ view (tree.js) shows what stands in the traits and sends intents: look, answer, 
 from collections.abc import Callable
 from dataclasses import asdict
 from html import escape
-from pathlib import Path
 from typing import Any
 
-import anywidget
 import traitlets as t
 
 from course.catalogue.trees import Answer, Leaf, MissingSignal, Question, Snapshot, Tree, Walk
-from course.widgets.fallback import with_fallback
-
-HERE = Path(__file__).parent
+from course.widgets.panel import Panel, front
 
 
-class TreeWidget(anywidget.AnyWidget):
+class TreeWidget(Panel):
     """Walk `tree`; `look()` gives the cluster's signals, `clock()` the time of a step in s."""
 
-    _esm = HERE / "tree.js"
-    _css = HERE / "tree.css"
+    _esm = front("tree")
 
-    title = t.Unicode(help="the tree's id and title").tag(sync=True)
     questions: t.List = t.List(help="rows {id, ask, look, answers: [{text, leads}]}").tag(sync=True)
     path: t.List = t.List(help="rows {question, ask, answer, told, at_s} so far").tag(sync=True)
     current = t.Unicode(help="the id of the question to answer; empty at a leaf").tag(sync=True)
@@ -35,7 +29,6 @@ class TreeWidget(anywidget.AnyWidget):
         sync=True
     )
     can_look = t.Bool(help="whether there is a cluster to look at").tag(sync=True)
-    note = t.Unicode(help="what to say about the last step").tag(sync=True)
 
     def __init__(
         self,
@@ -46,7 +39,6 @@ class TreeWidget(anywidget.AnyWidget):
         super().__init__(title=f"{tree.id} {tree.title}", can_look=look is not None)
         self.tree, self._look, self._clock = tree, look, clock
         self.questions = [_row(question) for question in tree.questions.values()]
-        self.on_msg(self._on_intent)
         self._stand(Walk(tree))
 
     @property
@@ -91,7 +83,7 @@ class TreeWidget(anywidget.AnyWidget):
             self.current = here.id if isinstance(here, Question) else ""
             self.leaf = asdict(here) if isinstance(here, Leaf) else {}
 
-    def _on_intent(self, _widget: Any, content: dict[str, Any], _buffers: Any) -> None:
+    def intend(self, content: dict[str, Any]) -> None:
         """An intent of the view. Nothing that a view sends can do more than walk."""
         match content:
             case {"intent": "answer", "text": str(text)}:
@@ -103,17 +95,20 @@ class TreeWidget(anywidget.AnyWidget):
             case {"intent": "restart"}:
                 self.restart()
 
-    def _repr_mimebundle_(self, **kwargs: Any) -> Any:
-        return with_fallback(
-            super()._repr_mimebundle_(**kwargs), as_html(self.tree), as_text(self.tree)
-        )
+    def as_html(self) -> str:
+        """The whole tree as a list."""
+        return as_html(self.tree)
+
+    def as_text(self) -> str:
+        """The whole tree as plain text."""
+        return as_text(self.tree)
 
 
 def as_text(tree: Tree) -> str:
     """The whole tree as plain text."""
     lines = [f"{tree.id} {tree.title}"]
     for question in tree.questions.values():
-        lines.append(f"{question.id}. {question.ask} (look: {_command(question)})")
+        lines.append(f"{question.id}. {question.ask} (look: {question.evidence})")
         lines += [f"     {answer.text}: {_leads(answer)}" for answer in question.answers]
     return "\n".join(lines)
 
@@ -127,7 +122,7 @@ def as_html(tree: Tree) -> str:
             for answer in question.answers
         )
         asked = f"<b>{escape(question.id)}.</b> {escape(question.ask)}"
-        looked = f"<code>{escape(_command(question))}</code>"
+        looked = f"<code>{escape(question.evidence)}</code>"
         items.append(f"<li>{asked} Look: {looked}<ul>{answers}</ul></li>")
     heading = f"<p><b>{escape(tree.id)} {escape(tree.title)}</b></p>"
     return f"{heading}<ul style='list-style:none'>{''.join(items)}</ul>"
@@ -135,20 +130,15 @@ def as_html(tree: Tree) -> str:
 
 def _row(question: Question) -> dict[str, Any]:
     answers = [{"text": answer.text, "leads": _leads(answer)} for answer in question.answers]
-    look = _command(question)
+    look = question.evidence
     return {"id": question.id, "ask": question.ask, "look": look, "answers": answers}
 
 
-def _command(question: Question) -> str:
-    """What to type; what concerns the machine itself is no verb of dwcp-cli."""
-    on_the_machine = question.look.startswith("host ")
-    return question.look if on_the_machine else f"dwcp-cli {question.look}"
-
-
 def _leads(answer: Answer) -> str:
-    if answer.leaf is None:
+    leaf = answer.leaf
+    if leaf is None:
         return f"question {answer.next}"
-    return answer.leaf.do if answer.leaf.go else f"{answer.leaf.do} Verify: {answer.leaf.verify}"
+    return leaf.do if leaf.go else f"{leaf.do} Verify within {leaf.minutes} min: {leaf.verify}"
 
 
 def _plain(value: Any) -> str:
