@@ -18,6 +18,7 @@ from course.lab.seeds import Seeds
 from course.lab.weather import Weather
 
 if TYPE_CHECKING:
+    from course.lab.logs import Logs
     from course.telemetry.traces import Trace
 
 DAY_S = 86_400
@@ -103,6 +104,13 @@ class Lab:
     def trace(self, migration: str) -> "Trace":
         """The trace of a migration by its id, or of the latest one of a VM."""
         return self.world.tracing.trace(migration)
+
+    @property
+    def logs(self) -> "Logs":
+        """What the nodes wrote; see `course.lab.logs`."""
+        from course.lab.logs import Logs
+
+        return Logs(self)
 
     def fingerprint(self) -> str:
         """A hash of all that happened: equal for equal scenario, seed and journal."""

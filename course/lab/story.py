@@ -76,6 +76,10 @@ class Story:
             network_mode=moved.path.mode.value,
         )  # fmt: skip
         self.tracing.requests[moved.vm] = root
+        self.tracing.about[root.header.split("-")[1]] = {
+            "vm_id": moved.vm, "migration_id": moved.id, "source_node": moved.source,
+            "target_node": moved.target, "network_mode": moved.path.mode.value,
+        }  # fmt: skip
         self._open.append(root)
 
     @contextmanager

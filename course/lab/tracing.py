@@ -31,6 +31,7 @@ class Tracing:
         self.world, self.on = world, on
         self.current: str | None = None
         self.requests: dict[str, Open] = {}  # by VM, its latest migration
+        self.about: dict[str, dict[str, Any]] = {}  # by trace id, what its log lines say
         self.spreading: list[Any] = []  # `story.Spread`: of which moves not all nodes know yet
         self.askers: dict[str, Open] = {}  # by the header of a message, the span that waits
         self._sends = True
