@@ -1,9 +1,35 @@
 """ASS, Async State Synchronization: everybody learns the result, without waiting for the slowest.
 
-Here so far: a register that merges (registers) and how fast gossip spreads (gossip).
+Values that merge: registers, sets, counters, maps, with the laws in `lattice` and the order of
+things in `clocks`. How they spread: `replica`, a machine that gossips and repairs; `gossip`, how
+fast that is for many nodes.
 """
 
+from course.dwcp.sync.clocks import VectorClock
+from course.dwcp.sync.counters import GCounter, PNCounter
 from course.dwcp.sync.gossip import rounds_to_all, spread
-from course.dwcp.sync.registers import Clock, Register
+from course.dwcp.sync.maps import ORMap
+from course.dwcp.sync.registers import Clock, Committed, MultiRegister, Register
+from course.dwcp.sync.replica import Replica
+from course.dwcp.sync.saved import Saved
+from course.dwcp.sync.sets import GSet, ORSet, TwoPhaseSet
+from course.dwcp.sync.settings import Settings
 
-__all__ = ["Clock", "Register", "rounds_to_all", "spread"]
+__all__ = [
+    "Clock",
+    "Committed",
+    "GCounter",
+    "GSet",
+    "MultiRegister",
+    "ORMap",
+    "ORSet",
+    "PNCounter",
+    "Register",
+    "Replica",
+    "Saved",
+    "Settings",
+    "TwoPhaseSet",
+    "VectorClock",
+    "rounds_to_all",
+    "spread",
+]
