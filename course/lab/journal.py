@@ -14,6 +14,7 @@ from course.lab import commands, faults, releases
 from course.lab.cluster import World
 from course.lab.hosts import Host
 from course.lab.links import Path
+from course.lab.metrics import Metrics
 from course.lab.seeds import Seeds
 from course.lab.weather import Weather
 
@@ -33,6 +34,7 @@ class Lab:
         self.scenario, self.seed = scenario, seed
         self.world = _world(scenarios.load(scenario), Seeds(seed))
         self.world.tracing.on = traced
+        self.metrics = Metrics(self.world)
         self._journal: list[dict[str, Any]] = []
         self.experiments: list[
             tuple[int, str, dict[str, Any]]

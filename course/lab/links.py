@@ -69,6 +69,20 @@ class Trouble:
         )
 
 
+@dataclass(frozen=True, slots=True)
+class Leg:
+    """`size` bytes that go over the wire evenly between two moments, us."""
+
+    start: int
+    end: int
+    size: float
+
+    def bytes_between(self, since: int, until: int) -> float:
+        """Those of them between two moments."""
+        common = min(until, self.end) - max(since, self.start)
+        return self.size * common / (self.end - self.start) if common > 0 else 0.0
+
+
 def _least(a: float | None, b: float | None) -> float | None:
     """The lower of two limits; None is no limit."""
     return a if b is None else b if a is None else min(a, b)

@@ -11,6 +11,7 @@ from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from course.dwcp.encoding import Decoder, Encoder, Settings
+from course.dwcp.encoding.frame import Stats
 from course.dwcp.encoding.zstd import LEVELS
 from course.dwcp.migration import Decision, PreCopy, Round
 from course.dwcp.prediction import Forecast, Sample, Waiting, decide, fallback, horizon_for
@@ -20,7 +21,7 @@ from course.lab import postcopy, releases
 from course.lab.cluster import Outcome, Proposal, World
 from course.lab.endings import Cancelled, Failed, Lost
 from course.lab.hosts import Host
-from course.lab.links import Path, rate_mbps
+from course.lab.links import Leg, Path, rate_mbps
 from course.lab.memory import GuestMemory
 from course.lab.story import Story
 
@@ -66,10 +67,18 @@ class Migration:
     hashes_equal: bool | None = None
     limit: int = 300 * SECOND
     cancelled: str | None = None  # why a person wants it to end
+    legs: list[Leg] = field(default_factory=list)  # what goes over the wire, piece by piece
+    encoded: Stats | None = None  # what its encoder has done so far; pages of the image
+    scale: int = 1  # pages of the VM for each page of the image
+    ailment: str | None = None  # of its streams: refused, or stalled
 
     @property
     def is_over(self) -> bool:
         return self.state in ("completed", "failed", "cancelled")
+
+    def wire_bytes(self, since: int, until: int) -> float:
+        """Bytes on the wire between two moments, us."""
+        return sum(leg.bytes_between(since, until) for leg in self.legs)
 
 
 def data_ports(world: World, source: str, target: str) -> list[int]:
@@ -156,11 +165,16 @@ class Mover:
         while left > 0:
             world, whole, now = self.world, self._pace(wire, to_encode), self.world.now
             if whole is None and now - moved_at >= STREAM_TIMEOUT:
+                self.migration.ailment = "stalled"
                 raise Failed("TRANSPORT_UNAVAILABLE: no stream made progress for 30 s")
             waits = moved_at + STREAM_TIMEOUT - now if whole is None else round(whole * left)
             step = max(1, waits if world.weather is None else min(waits, WEATHER_STEP))
+            share = 0.0 if whole is None else min(1.0, step / whole)
+            self.migration.legs.append(Leg(now, now + step, wire * share))
             yield self.world.env.timeout(step) | self.world.changed
             passed = self.world.now - now
+            if passed < step:  # interrupted
+                self.migration.legs[-1] = Leg(now, now + passed, wire * share * passed / step)
             if self.guest.running:
                 self.guest.memory.run(passed, self._speed)
             self._check()
@@ -250,6 +264,7 @@ class Mover:
         ports = data_ports(self.world, self.source.name, self.target.name)
         self.migration.streams = min(self.source.streams, len(ports))
         if self.migration.streams < STREAMS_NEEDED:
+            self.migration.ailment = "refused"
             raise Failed(
                 f"TRANSPORT_UNAVAILABLE: {len(ports)} of 16 data ports of {self.target.name} "
                 f"accept a connection, {STREAMS_NEEDED} are needed"
@@ -268,6 +283,7 @@ class Mover:
         self.arrived = bytearray(len(memory.image))
         self.decoder = Decoder(self.arrived, self.target.store)
         self.encoder = Encoder(Settings(level=self.level), known=self.target.store)
+        self.migration.encoded, self.migration.scale = self.encoder.stats, memory.scale
         memory.take_dirty()
         everything = list(range(memory.pages))
         if strategy == "post-copy":

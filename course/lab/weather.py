@@ -39,6 +39,11 @@ class Weather:
         sample = self._sample(path, _pair(a, b), BEFORE + now // (INTERVAL_S * SECOND))
         return replace(path, rtt_ms=sample.rtt_ms, capacity_mbps=sample.rate_mbps, loss=sample.loss)
 
+    @property
+    def predictors(self) -> dict[tuple[str, str], Predictor]:
+        """Those that have been asked so far, by pair of regions; do not feed them."""
+        return self._predictors
+
     def forecast(self, path: Path, a: str, b: str, now: int, horizon_s: int) -> Forecast:
         """What PBA expects of it for the next `horizon_s`."""
         return self.predictor(path, a, b, now).forecast(now, horizon_s)

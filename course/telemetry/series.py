@@ -73,7 +73,7 @@ class Store:
 
     def append(self, labels: Labels, at: int, value: float, *, reset: bool = False) -> None:
         """Add one sample. `reset` says that the process restarted, so a counter may be lower."""
-        series = self._series(labels)
+        series = self.series(labels)
         if not _is_new(series, at, value):
             return
         if not reset:
@@ -96,7 +96,8 @@ class Store:
         if _is_new(series, at, STALE):
             series.append(at, STALE)
 
-    def _series(self, labels: Labels) -> Series:
+    def series(self, labels: Labels) -> Series:
+        """The series with these labels, made if there is none; ValueError if it is not declared."""
         named = self._by_name.setdefault(metric_name(labels), {})
         series = named.get(labels)
         if series is None:

@@ -75,6 +75,7 @@ def migration_start(world: World, vm: str, target: str | None = None) -> Result:
         limit=guest.limit,
     )  # fmt: skip
     world.migrations[vm] = migration
+    world.every_migration.append(migration)
     world.env.process(migrations.Mover(world, migration).run())
     return {"id": migration.id, "source": source.name, "target": chosen}
 

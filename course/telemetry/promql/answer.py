@@ -63,15 +63,18 @@ class Answer:
         """Plain rows: the labels of each line and its last value."""
         return [{**dict(line.labels), "value": line.value} for line in self.lines]
 
-    def frame(self) -> "pd.DataFrame":
-        """A table: a row a moment (UTC), a column a line."""
+    def frame(self, origin: int | None = None) -> "pd.DataFrame":
+        """A table: a row a moment, a column a line. Moments are UTC, or seconds after `origin`
+        (ms)."""
         import pandas as pd  # half a second, and only here
 
+        def moments(line: Line) -> pd.Index:
+            if origin is None:
+                return pd.to_datetime(line.times, unit="ms", utc=True)
+            return pd.Index((line.times - origin) / 1_000, name="s")
+
         columns = {
-            show(line.labels): pd.Series(
-                line.values, index=pd.to_datetime(line.times, unit="ms", utc=True)
-            )
-            for line in self.lines
+            show(line.labels): pd.Series(line.values, index=moments(line)) for line in self.lines
         }
         return pd.DataFrame(columns).sort_index()
 

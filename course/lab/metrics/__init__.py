@@ -1,0 +1,75 @@
+"""What can be measured on a lab: metrics by name, PromQL, pages, history.
+
+    lab.metrics.query("sum(up)").value          one answer, now
+    lab.metrics.range("sum by (node) (rate(dwcp_amst_bytes_transmitted_total[5m]))")    a table
+
+Sampled every 15 s of virtual time; what was never fed is not there. Which families there are, and
+how one is added: `declare`. Left out of the reference's list, since nothing in the lab feeds them:
+feature switches, stream imbalance (the wire shares evenly), mode transitions, delta hit rate,
+baselines, dictionaries, latency of forecasts and of the solver (stages of a fixed length), model
+age, moves by reason, federation.
+"""
+
+from typing import Any
+
+from course.lab.cluster import World
+from course.lab.metrics import agreement, moves, network, system
+from course.lab.metrics.declare import DECLARED
+from course.lab.metrics.monitor import INTERVAL, Monitor, stamp
+from course.telemetry import exposition, promql
+from course.telemetry.families import Family
+from course.telemetry.promql import Answer
+from course.telemetry.series import Store
+
+__all__ = ["Metrics", "Monitor", "agreement", "moves", "network", "stamp", "system"]
+
+INTERVAL_S = INTERVAL // 1_000_000
+
+
+class Metrics:
+    """The metrics of one lab. Times are seconds since the lab began, as everywhere in it."""
+
+    def __init__(self, world: World) -> None:
+        self.monitor = Monitor(world)
+
+    @property
+    def store(self) -> Store:
+        """All series with all samples; times in ms since 1970."""
+        return self.monitor.store
+
+    def families(self) -> list[Family]:
+        """Every metric that is fed, with type, unit, labels and meaning."""
+        return list(DECLARED)
+
+    def query(self, expression: str, at_s: float | None = None) -> Answer:
+        """What a PromQL expression says at a moment, now if none is given."""
+        return promql.query(self.store, expression, self.ms(at_s))
+
+    def range(
+        self,
+        expression: str,
+        start_s: float = 0.0,
+        end_s: float | None = None,
+        step_s: float = INTERVAL_S,
+    ) -> Any:
+        """What it says over a span, as a pandas frame: a row a step (s), a column a series."""
+        start, end = self.ms(start_s), self.ms(end_s)
+        answer = promql.query_range(self.store, expression, start, end, round(step_s * 1_000))
+        return answer.frame(origin=stamp(0))
+
+    def ms(self, at_s: float | None) -> int:
+        """A moment in seconds of the lab as a timestamp; None: now."""
+        return stamp(self.monitor.world.now if at_s is None else round(at_s * 1_000_000))
+
+    def page(self, node: str) -> str | None:
+        """The page that the node serves now, in Prometheus' text format; None: it does not answer.
+
+        Raises ValueError for a node that is not there.
+        """
+        if node not in self.monitor.nodes:
+            raise ValueError(f"no node {node!r}; there are {', '.join(self.monitor.nodes)}")
+        return self.monitor.page(node)
+
+    def openmetrics(self) -> str:
+        """The whole history as OpenMetrics with timestamps: what promtool makes blocks of."""
+        return exposition.openmetrics(self.store)
