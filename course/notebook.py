@@ -1,10 +1,10 @@
 """All that the first cell of a notebook needs.
 
-from course.notebook import console, gameday, hint, lab, predict, quiz, show, source, walk
+from course.notebook import console, gameday, hint, lab, predict, quiz, show, source, steps, walk
 """
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -21,9 +21,21 @@ from course.widgets.console import Console
 from course.widgets.hints import hints
 from course.widgets.predict import Predict
 from course.widgets.quiz import Quiz, practice
+from course.widgets.stepper import Frame, Stepper
 from course.widgets.tree import TreeWidget
 
-__all__ = ["console", "gameday", "hint", "lab", "predict", "quiz", "show", "source", "walk"]
+__all__ = [
+    "console",
+    "gameday",
+    "hint",
+    "lab",
+    "predict",
+    "quiz",
+    "show",
+    "source",
+    "steps",
+    "walk",
+]
 
 
 def lab(scenario: str = "day-1", seed: int | str = 1) -> Lab:
@@ -79,6 +91,11 @@ def quiz(title: str, *ids: str, seed: str = "", folder: str = ".") -> Quiz:
     """
     paper = drill(title, questions.named(ids), seed)
     return practice(paper, AnswerFile(Path(folder) / f"{title}.answers.json", title, seed))
+
+
+def steps(title: str, frames: Sequence[Frame]) -> Stepper:
+    """Go through frames forward and back, such as those of `course.agreement.frames`."""
+    return Stepper(title, frames)
 
 
 def walk(tree: str, cluster: Lab, node: str | None = None) -> TreeWidget:

@@ -7,17 +7,21 @@ and takes its data as plain lists and dictionaries, so that a test can look at i
 from course.figures.cluster import topology
 from course.figures.deployment import log_order, port_map
 from course.figures.encoding import level_curves, where_pages_went
-from course.figures.migration import request_path, rounds
+from course.figures.migration import dirty_pages, request_path, rounds
 from course.figures.network import gossip, mode_map, stream_rates
-from course.figures.voting import quorums, scores
+from course.figures.placement import before_and_after
+from course.figures.voting import quorums, reputation, scores
 
 __all__ = [
+    "before_and_after",
+    "dirty_pages",
     "gossip",
     "level_curves",
     "log_order",
     "mode_map",
     "port_map",
     "quorums",
+    "reputation",
     "request_path",
     "rounds",
     "scores",

@@ -52,3 +52,47 @@ def rounds(status: dict[str, Any]) -> Picture:
     return caption(
         made, "Each round sends what was dirtied in the one before; the last one is the downtime."
     )
+
+
+def dirty_pages(status: dict[str, Any]) -> Picture:
+    """A migration in time: what is left to send, round by round, and the guest's pause.
+
+    `status` is that of "migration status"; rounds follow one another from the transfer's start.
+    """
+    rows, stages = status["rounds"], {row["stage"]: row for row in status["stages"]}
+    made, axes = figure(8, 3.4)
+    begins, left = stages["transfer"]["start_s"], max(rows[0]["pages_mb"], 0.1)
+    for row in rows:
+        ends = begins + row["seconds"]
+        after = max(row["dirtied_mb"], 0.1)
+        axes.plot([begins, ends, ends], [left, left, after], color=ACCENT, lw=2)
+        axes.plot([ends], [after], "o", ms=5, color=ACCENT)
+        if row["seconds"] > status["duration_s"] / 12:
+            axes.text(
+                (begins + ends) / 2, left * 1.15, f"round {row['round']}", fontsize=8, ha="center"
+            )
+        begins, left = ends, after
+    end = stages["switch"]["end_s"] if "switch" in stages else begins
+    paused = end - status["downtime_s"]
+    axes.axvspan(paused, end, facecolor="white", edgecolor=WARN, hatch="//", lw=1)
+    top = rows[0]["pages_mb"] * 1.6
+    axes.text(
+        paused,
+        top,
+        f"guest paused {status['downtime_s']:.2f} s ",
+        fontsize=8,
+        ha="right",
+        color=INK,
+    )
+    axes.set(
+        yscale="log",
+        xlabel="seconds since the request",
+        ylabel="still to send, MB",
+        ylim=(0.08, top * 1.6),
+    )
+    axes.set_xlim(0, max(end, begins) * 1.03)
+    plain_numbers(axes)
+    return caption(
+        made,
+        "A level line is a round; it falls to what the guest dirtied meanwhile. Hatched: downtime.",
+    )

@@ -7,7 +7,12 @@ import pytest
 from course import figures
 
 MOVE = {
-    "stages": [{"stage": "transfer", "start_s": 0.3, "end_s": 23.0}],
+    "duration_s": 23.2,
+    "downtime_s": 0.7,
+    "stages": [
+        {"stage": "transfer", "start_s": 0.3, "end_s": 23.0},
+        {"stage": "switch", "start_s": 23.0, "end_s": 23.1},
+    ],
     "rounds": [
         {"round": 1, "pages_mb": 2147, "wire_mb": 525, "seconds": 22.0, "dirtied_mb": 66},
         {"round": 2, "pages_mb": 66, "wire_mb": 2, "seconds": 0.5, "dirtied_mb": 0.0},
@@ -16,6 +21,17 @@ MOVE = {
 NODES = [{"node": "worker-1", "role": "worker", "region": "us", "status": "ready", "vms": 1}]
 DRAWN = {
     "topology": (figures.topology(NODES), None),
+    "before_and_after": (
+        figures.before_and_after(
+            {"w-1": {"a": 4, "b": 3}}, {"w-1": {"a": 4}, "w-2": {"b": 3}}, {"w-1": 8, "w-2": 8}
+        ),
+        "memory, GB",
+    ),
+    "dirty_pages": (figures.dirty_pages(MOVE), "seconds since the request"),
+    "reputation": (
+        figures.reputation({"w-1": [(0, 1.0), (5, 0.2)]}, [(5, "w-1", "quarantined")]),
+        "seconds",
+    ),
     "mode_map": (figures.mode_map([("a - b", 0.8, 1000)]), "round-trip time, ms"),
     "quorums": (figures.quorums([(3, 1, 0), (4, 1, 1)]), "members"),
     "scores": (figures.scores({"wrong": [1.0, 0.9]}), "votes"),
@@ -36,3 +52,26 @@ def test_a_figure_has_units_and_a_caption_and_can_be_drawn(name):
     figure.savefig(io.BytesIO(), format="png")
     assert figure.get_supxlabel(), "the caption says what to see"
     assert label is None or figure.axes[0].get_xlabel() == label
+
+
+def texts(picture):
+    return [text.get_text() for axes in picture.axes for text in axes.texts]
+
+
+def test_a_topology_of_any_size_shows_every_node_and_what_flows():
+    many = [dict(NODES[0], node=f"worker-{i}", region=("us", "eu")[i % 2]) for i in range(1, 36)]
+    flow = {"source": "worker-1", "target": "worker-34", "mbps": 188, "vm": "shop"}
+    said = texts(figures.topology(many, flows=[flow]))
+    assert {str(i) for i in range(1, 36)} <= set(said) and "shop, 188 Mbps" in said
+
+
+def test_the_downtime_is_told_in_words_and_moved_vms_are_counted():
+    assert "guest paused 0.70 s " in texts(figures.dirty_pages(MOVE))
+    before, after = {"w-1": {"a": 4, "b": 3}}, {"w-1": {"a": 4}, "w-2": {"b": 3, "new": 1}}
+    made = figures.before_and_after(before, after, {"w-1": 8, "w-2": 8})
+    assert "moved VMs, 1 in all" in made.get_supxlabel()
+
+
+def test_a_score_holds_until_the_next_judgement():
+    made = figures.reputation({"w-1": [(0, 1.0), (5, 0.2)], "w-2": [(0, 1.0), (9, 0.9)]})
+    assert list(made.axes[0].lines[0].get_xdata()) == [0, 5, 9]
