@@ -23,7 +23,8 @@ def topology(
         region: [row for row in nodes if row["region"] == region] for region in reversed(regions)
     }
     made, axes = figure(8, 1.5 + 1.1 * sum(_lines(inside) for inside in lines.values()))
-    y, at = 0.0, {}
+    y = 0.0
+    at: dict[str, tuple[float, float]] = {}
     for region, inside in lines.items():
         top = y + _lines(inside) - 1
         box = FancyBboxPatch(

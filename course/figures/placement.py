@@ -19,7 +19,7 @@ def before_and_after(
     made.delaxes(axes)
     sides = made.subplots(1, 2, sharey=True, sharex=True)
     was = {vm: host for host, guests in before.items() for vm in guests}
-    hosts = list(reversed(capacity_gb))
+    hosts = list(capacity_gb)[::-1]
     for axes, title, side in zip(sides, ("before", "after"), (before, after), strict=True):
         for y, host in enumerate(hosts):
             _bar(axes, y, side.get(host, {}), capacity_gb[host], floor, host, was)
