@@ -53,7 +53,7 @@ class TreeWidget(Panel):
             return
         snapshot = self._look()
         shown = [name for name in (here.signal, *here.shows) if name in snapshot]
-        rows = [[name, _plain(snapshot[name])] for name in shown]
+        rows = [[name, plain(snapshot[name])] for name in shown]
         try:
             self.evidence = {"rows": rows, "told": here.read(snapshot).text, "problem": ""}
         except MissingSignal as missing:
@@ -141,7 +141,8 @@ def _leads(answer: Answer) -> str:
     return leaf.do if leaf.go else f"{leaf.do} Verify within {leaf.minutes} min: {leaf.verify}"
 
 
-def _plain(value: Any) -> str:
+def plain(value: Any) -> str:
+    """A signal's value in words."""
     if isinstance(value, list):
         return ", ".join(map(str, value)) or "none"
     if isinstance(value, int | float) and not isinstance(value, bool):
