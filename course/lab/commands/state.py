@@ -52,12 +52,13 @@ def state_sync_verify(world: World, checksum: str | None = None, node: str | Non
 @verb("state-sync lag-status", kind="R")
 def state_sync_lag_status(world: World, show_all: bool = True) -> Result:
     """Seconds since each worker last heard from a controller; None: never."""
-    lags = {host: _rounded(sync_lag_s(world, host)) for host in world.of_role("worker")}
-    shown = {h: lag for h, lag in lags.items() if show_all or lag is None or lag > LATE_S}
-    return {
-        "max_seconds": max((lag for lag in lags.values() if lag is not None), default=None),
-        "nodes": [{"node": h.name, "region": h.region, "lag_s": lag} for h, lag in shown.items()],
-    }
+    rows = [
+        {"node": h.name, "region": h.region, "lag_s": _rounded(sync_lag_s(world, h))}
+        for h in world.of_role("worker")
+    ]
+    lags = [row["lag_s"] for row in rows if row["lag_s"] is not None]
+    late = [row for row in rows if row["lag_s"] is None or row["lag_s"] > LATE_S]
+    return {"max_seconds": max(lags, default=None), "nodes": rows if show_all else late}
 
 
 @verb("cluster snapshot")
