@@ -474,6 +474,8 @@ def test_a_lost_write_is_counted_where_it_was_made_and_a_late_one_is_not():
     other.put("k", "second", 2 * SECOND)  # it has seen the first
     node.put("own", 1, 2 * SECOND)
     other.put("own", 2, 3 * SECOND)  # it has not
+    for message in sent(node.wake(3 * SECOND)):  # it lost before it comes, and is counted later
+        other.receive("a", message, 3 * SECOND)
     exchange(node, other, 4 * SECOND)
     exchange(node, other, 5 * SECOND)
     assert node.read("own", 5 * SECOND).value == 2

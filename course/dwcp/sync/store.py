@@ -37,7 +37,8 @@ class Store:
         mine = self.entries.get(key)
         both = join(mine, delta)
         if isinstance(mine, Register) and isinstance(delta, Register):
-            self.conflicts += mine.conflicts(delta) and mine.clock.node == self._name
+            is_older = mine.clock < delta.clock and mine.clock.node == self._name
+            self.conflicts += is_older and mine.conflicts(delta)
         if both == mine:
             return False
         self.entries[key] = both
