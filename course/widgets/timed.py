@@ -63,11 +63,11 @@ class TimedTree(Panel):
         if what not in found:
             raise ValueError(f"there is no {what!r} to look at; there are {', '.join(found)}")
         snapshot = self._look()
-        s = round(self._clock() - self._began, 1)
         names = dict.fromkeys(n for q in found[what] for n in (q.signal, *q.shows))
+        values = {name: plain(snapshot.get(name)) for name in names}  # this may take time
+        s = round(self._clock() - self._began, 1)
         rows = [
-            {"s": s, "look": what, "signal": name, "value": plain(snapshot.get(name))}
-            for name in names
+            {"s": s, "look": what, "signal": name, "value": value} for name, value in values.items()
         ]
         self.readings = [*self.readings, *rows]
         self._looked.append({"s": s, "look": what})
