@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from course.catalogue import scenarios
 from course.lab import commands, faults, releases
+from course.lab.alerts import Alerts
 from course.lab.cluster import World
 from course.lab.hosts import Host
 from course.lab.links import Path
@@ -35,6 +36,7 @@ class Lab:
         self.world = _world(scenarios.load(scenario), Seeds(seed))
         self.world.tracing.on = traced
         self.metrics = Metrics(self.world)
+        self.alerts = Alerts(self.metrics)
         self._journal: list[dict[str, Any]] = []
         self.experiments: list[
             tuple[int, str, dict[str, Any]]

@@ -43,6 +43,11 @@ class Series:
         return len(self._times)
 
     @property
+    def first(self) -> tuple[int, float]:
+        """The oldest sample; IndexError if there is none."""
+        return self._times[0], self._values[0]
+
+    @property
     def last(self) -> tuple[int, float] | None:
         """The newest sample, None if there is none."""
         return (self._times[-1], self._values[-1]) if self._times else None

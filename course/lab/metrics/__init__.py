@@ -10,8 +10,10 @@ baselines, dictionaries, latency of forecasts and of the solver (stages of a fix
 age, moves by reason, federation.
 """
 
+from functools import cache
 from typing import Any
 
+from course.catalogue import rules
 from course.lab.cluster import World
 from course.lab.metrics import agreement, moves, network, system
 from course.lab.metrics.declare import DECLARED
@@ -19,6 +21,7 @@ from course.lab.metrics.monitor import INTERVAL, Monitor, stamp
 from course.telemetry import exposition, promql
 from course.telemetry.families import Family
 from course.telemetry.promql import Answer
+from course.telemetry.rules import Rule, read, record
 from course.telemetry.series import Store
 
 __all__ = ["Metrics", "Monitor", "agreement", "moves", "network", "stamp", "system"]
@@ -26,16 +29,29 @@ __all__ = ["Metrics", "Monitor", "agreement", "moves", "network", "stamp", "syst
 INTERVAL_S = INTERVAL // 1_000_000
 
 
+@cache
+def _recording() -> tuple[Rule, ...]:
+    return tuple(read(rules.load("recording.yaml")))
+
+
 class Metrics:
     """The metrics of one lab. Times are seconds since the lab began, as everywhere in it."""
 
     def __init__(self, world: World) -> None:
         self.monitor = Monitor(world)
+        self._recorded = stamp(0)  # up to when the recording rules have been evaluated, ms
 
     @property
     def store(self) -> Store:
-        """All series with all samples; times in ms since 1970."""
+        """All series with all samples, the recorded ones too; times in ms since 1970."""
+        record(self.monitor.store, _recording(), self._recorded + 1, self.scraped_at)
+        self._recorded = self.scraped_at
         return self.monitor.store
+
+    @property
+    def scraped_at(self) -> int:
+        """When the nodes were last scraped, ms since 1970."""
+        return stamp(self.monitor.looks_at - INTERVAL)
 
     def families(self) -> list[Family]:
         """Every metric that is fed, with type, unit, labels and meaning."""
