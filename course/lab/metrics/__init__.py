@@ -15,16 +15,17 @@ from typing import Any
 
 from course.catalogue import rules
 from course.lab.cluster import World
-from course.lab.metrics import agreement, moves, network, system
+from course.lab.metrics import agreement, gossip, moves, network, system
 from course.lab.metrics.declare import DECLARED
 from course.lab.metrics.monitor import INTERVAL, Monitor, stamp
 from course.telemetry import exposition, promql
 from course.telemetry.families import Family
+from course.telemetry.judging import Timeline
 from course.telemetry.promql import Answer
 from course.telemetry.rules import Rule, read, record
 from course.telemetry.series import Store
 
-__all__ = ["Metrics", "Monitor", "agreement", "moves", "network", "stamp", "system"]
+__all__ = ["Metrics", "Monitor", "agreement", "gossip", "moves", "network", "stamp", "system"]
 
 INTERVAL_S = INTERVAL // 1_000_000
 
@@ -85,6 +86,13 @@ class Metrics:
         if node not in self.monitor.nodes:
             raise ValueError(f"no node {node!r}; there are {', '.join(self.monitor.nodes)}")
         return self.monitor.page(node)
+
+    def timeline(self, name: str, fault_s: tuple[float, float] | None = None) -> Timeline:
+        """The history so far, to judge a rule or a query on; `fault_s`: from when to when."""
+        fault = (self.ms(fault_s[0]), self.ms(fault_s[1])) if fault_s else None
+        store = self.store
+        start = min((one.first[0] for one in store.select("up")), default=stamp(0))
+        return Timeline(name, store, start, self.scraped_at, fault)
 
     def openmetrics(self) -> str:
         """The whole history as OpenMetrics with timestamps: what promtool makes blocks of."""
