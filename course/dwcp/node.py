@@ -14,10 +14,11 @@ from random import Random
 from typing import Any
 
 from course.dwcp.consensus import raft
+from course.dwcp.jury import Jury
 from course.dwcp.machine import Effect, Send, Tell
 from course.dwcp.registry import Registry
 from course.dwcp.units import DAY, SECOND
-from course.dwcp.voting import Accusation, Jury, VoteReport
+from course.dwcp.voting import Accusation, VoteReport
 
 API_PORT, GOSSIP_PORT = 8080, 8083
 HEARTBEAT = 5 * SECOND
@@ -149,6 +150,7 @@ class Controller:
         self.offsets: dict[str, int] = {}  # worker -> how far its clock is ahead, us
         self.refused_peers: dict[str, str] = {}  # peer -> why it cannot be reached
         self._waiting: dict[int, str] = {}  # log index -> worker that waits for its join
+        self._convicting: dict[str, int] = {}  # voter -> log index of its proposed quarantine
         self._rng = rng
         if saved:  # it was a member when it went down
             self.raft = raft.Raft(config.node_id, config.peers, rng, now, saved, config.timing)
@@ -248,11 +250,24 @@ class Controller:
                 continue
             if effect.event == "committed":
                 index, command = effect.details["index"], effect.details["command"]
+                before = tuple(self.registry.quarantined)
                 self.registry.apply(index, None if isinstance(command, raft.Members) else command)
-                more += self._answer(index)
+                more += [*self._answer(index), *self._quarantine_news(before)]
             if effect.event == "snapshot_installed":
                 self.registry = deepcopy(effect.details["state"])
         return effects + more + self._compact(now)
+
+    def _quarantine_news(self, before: tuple[str, ...]) -> list[Effect]:
+        """The leader tells who came into quarantine, or out of it."""
+        assert self.raft
+        here = self.registry.quarantined
+        if self.raft.role != "leader" or tuple(here) == before:
+            return []
+        came = [n for n in here if n not in before]
+        why = [{"node": node, **{k: here[node][k] for k in ("reason", "by")}} for node in came]
+        left = [{"node": node} for node in before if node not in here]
+        names = ["node_quarantined"] * len(why) + ["node_released"] * len(left)
+        return [Tell(name, details) for name, details in zip(names, [*why, *left], strict=True)]
 
     def _compact(self, now: int) -> list[Effect]:
         """A long log becomes a snapshot, so that a restart or a newcomer is quick."""
@@ -274,6 +289,8 @@ class Controller:
             commands = self.jury.heard(sender, message)
         effects: list[Effect] = []
         for command in filter(self._is_news, commands):
+            if command["kind"] == "quarantine":
+                self._convicting[command["node"]] = self.raft.status().last_index + 1
             timed = command | {"at": now + self.offset}
             effects += self._decide(self.raft.propose(timed, now), now)
         return effects
@@ -283,6 +300,8 @@ class Controller:
         if command["kind"] == "judge":
             return command["number"] not in self.registry.judged
         node = command["node"]
+        if self._convicting.get(node, 0) > self.registry.applied:
+            return False  # seven voters have noticed, and one entry is on its way
         return node not in self.registry.quarantined and not self.registry.would_break(node)
 
     def _on_join(self, sender: str, join: Join, now: int) -> list[Effect]:

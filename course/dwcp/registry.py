@@ -87,6 +87,10 @@ class Registry:
     def _create(self, command: dict[str, Any]) -> str | None:
         if command["vm"] in self.vms:
             return f"VM {command['vm']} exists"
+        if command["node"] in self.quarantined:
+            return (
+                f"{command['node']} is in quarantine: {self.quarantined[command['node']]['reason']}"
+            )
         self.vms[command["vm"]] = _without(command, "kind", "vm")
         self.owners[command["vm"]] = Owner(command["node"], 1)
         return None
@@ -138,7 +142,10 @@ class Registry:
         return None
 
     def _judge(self, command: dict[str, Any]) -> str | None:
-        """Votes move scores; who falls below 0.30 is quarantined, while a quorum is left."""
+        """Votes move scores; who falls below 0.30 is quarantined, while a quorum is left.
+
+        Who is in quarantine is not heard, so nothing is said about its votes.
+        """
         number, newest = command["number"], max(self.judged, default=0)
         if number in self.judged or number <= newest - JUDGED_KEPT:
             return f"decision {number} is judged already"
@@ -146,7 +153,7 @@ class Registry:
         for old in [n for n in self.judged if n <= max(newest, number) - JUDGED_KEPT]:
             del self.judged[old]
         for verdict in ("correct", "wrong", "silent"):
-            for node in command[verdict]:
+            for node in (n for n in command[verdict] if n not in self.quarantined):
                 standing = self.standing.get(node, Standing())
                 self.standing[node] = standing.judged(verdict, command["at"])
                 self._quarantine_if_fallen(node)
@@ -154,8 +161,7 @@ class Registry:
 
     def _quarantine_if_fallen(self, node: str) -> None:
         score = self.standing[node].score
-        fallen = Reputation(score).band == "quarantined" and node not in self.quarantined
-        if fallen and self.would_break(node) is None:
+        if Reputation(score).band == "quarantined" and self.would_break(node) is None:
             self.quarantined[node] = {"reason": f"score {score:.2f}", "by": "score"}
 
     def _quarantine(self, command: dict[str, Any]) -> str | None:

@@ -1,8 +1,8 @@
 """A worker: joins through any controller, tells all of them every 5 s that it is there, and votes.
 
 The machine of a host that runs guests. `now` is a monotonic clock in us; what certificates and
-heartbeats see is that plus the host's own offset. A worker that votes carries a `Ballot`, and what
-that saves is kept beside the worker's own record, in one.
+heartbeats see is that plus the host's own offset. A worker that votes carries a `Ballot`, and one
+that asks the voters an `Edge`; what that saves is kept beside the worker's own record, in one.
 
 Read before: `node`, the controllers' side and all messages. Read next: `voting`.
 """
@@ -10,7 +10,6 @@ Read before: `node`, the controllers' side and all messages. Read next: `voting`
 from dataclasses import dataclass
 from typing import Any
 
-from course.dwcp.consensus.pbft_records import Saved
 from course.dwcp.machine import Effect, Save, Send, Tell
 from course.dwcp.node import (
     API_PORT,
@@ -27,15 +26,15 @@ from course.dwcp.node import (
     Undelivered,
     clock_offset,
 )
-from course.dwcp.voting import Ballot
+from course.dwcp.voting import Ballot, Edge
 
 
 @dataclass(frozen=True, slots=True)
 class WorkerSaved:
-    """What a worker's disk holds: who let it in, and what its voter must not forget."""
+    """What a worker's disk holds: who let it in, and what its part in ACP must not forget."""
 
     controller: str
-    ballot: Saved | None = None
+    acp: Any = None
 
 
 class Worker:
@@ -53,7 +52,7 @@ class Worker:
         offset: int = 0,
         now: int = 0,
         saved: WorkerSaved | None = None,
-        ballot: Ballot | None = None,
+        acp: Ballot | Edge | None = None,
     ) -> None:
         self.config, self.certificate, self.resources = config, certificate, resources
         self.offset = offset
@@ -63,7 +62,7 @@ class Worker:
         self.measured_offset: int | None = None  # how far the controllers' clock is ahead, us
         self._beat_at: int | None = None  # when to join or beat next
         self._is_member = False  # a controller said that the cluster has let it in
-        self.ballot = ballot  # None: it does not vote
+        self.acp = acp  # None: it neither votes nor asks the voters
         self._controller = saved.controller if saved else ""
         self._give_up_at: int | None = None  # None: never
         if saved and saved.controller:
@@ -71,8 +70,8 @@ class Worker:
 
     @property
     def wake_at(self) -> int | None:
-        votes_at = self.ballot.wake_at if self.ballot else None
-        times = [at for at in (self._beat_at, votes_at) if at is not None]
+        acp_at = self.acp.wake_at if self.acp else None
+        times = [at for at in (self._beat_at, acp_at) if at is not None]
         return min(times, default=None)
 
     def join(self, controller: str, now: int) -> list[Effect]:
@@ -83,6 +82,18 @@ class Worker:
         self._give_up_at = now + JOIN_LIMIT
         return self._ask(now)
 
+    def change_view(self, view: int, now: int) -> list[Effect]:
+        """A person gives up on PBFT's primary. ValueError on a worker that does not vote."""
+        if not isinstance(self.acp, Ballot):
+            raise ValueError(f"{self.config.node_id} does not vote")
+        return self._together(self.acp.change_view(view, now))
+
+    def propose(self, operation: Any, now: int) -> list[Effect]:
+        """Have the voters decide; told later as `agreed`. ValueError on one that is no gateway."""
+        if not isinstance(self.acp, Edge):
+            raise ValueError(f"{self.config.node_id} is no gateway")
+        return self._together(self.acp.propose(operation, now))
+
     def receive(self, sender: str, message: Any, now: int) -> list[Effect]:
         match message:
             case Joined():
@@ -92,19 +103,19 @@ class Worker:
             case Undelivered():
                 if self.state == "joining":
                     self.reason = f"{message.to}:{message.port} {message.reason}"
-            case _ if self.ballot:
-                return self._voted(self.ballot.receive(sender, message, now))
+            case _ if self.acp:
+                return self._together(self.acp.receive(sender, message, now))
         return []
 
     def wake(self, now: int) -> list[Effect]:
         effects: list[Effect] = []
-        if self.ballot and self.ballot.wake_at is not None and self.ballot.wake_at <= now:
-            effects = self._voted(self.ballot.wake(now))
+        if self.acp and self.acp.wake_at is not None and self.acp.wake_at <= now:
+            effects = self._together(self.acp.wake(now))
         if self._beat_at is not None and self._beat_at <= now:
             effects += self._join_or_beat(now)
         return effects
 
-    def _voted(self, effects: list[Effect]) -> list[Effect]:
+    def _together(self, effects: list[Effect]) -> list[Effect]:
         """A voter's record is kept beside the node's own, in one."""
         return [
             Save(WorkerSaved(self._controller, effect.record))
@@ -141,8 +152,8 @@ class Worker:
 
     def _on_reply(self, reply: HeartbeatReply, now: int) -> list[Effect]:
         self.synced_at = now
-        if self.ballot:
-            self.ballot.ignored = reply.quarantined
+        if self.acp:
+            self.acp.ignored = reply.quarantined
         wall = now + self.offset
         self.measured_offset = clock_offset(reply.originate, reply.wall, reply.wall, wall)
         if self.state != "joining":
@@ -151,7 +162,7 @@ class Worker:
         return [Tell("node_ready", {"node": self.config.node_id}), self._save()]
 
     def _save(self) -> Save:
-        return Save(WorkerSaved(self._controller, self.ballot.record if self.ballot else None))
+        return Save(WorkerSaved(self._controller, self.acp.record if self.acp else None))
 
 
 def _after(name: str, names: tuple[str, ...]) -> str:

@@ -12,6 +12,7 @@ from typing import Any, Protocol
 import simpy
 
 from course.dwcp.consensus import Raft
+from course.dwcp.consensus.pbft_messages import PORT as ACP_PORT
 from course.dwcp.machine import Effect, Save, Send, Tell
 from course.dwcp.node import Certificate, Controller, Undelivered
 from course.dwcp.units import MS, SECOND
@@ -20,6 +21,7 @@ from course.lab.hosts import EPOCH, PORTS, Host
 from course.lab.links import Path, Trouble
 from course.lab.seeds import Seeds
 from course.lab.tracing import Tracing
+from course.lab.voters import Voting
 from course.lab.weather import Weather
 
 
@@ -70,6 +72,7 @@ class World:
         self.on_propose: list[Callable[[Proposal], None]] = []  # of what is put before the cluster
         self.onlooker: Onlooker | None = None  # who looks at the world from time to time
         self.weather: Weather | None = None  # None: links are always the same
+        self.voting: Voting | None = None  # None: no worker votes
         self.changed = self.env.event()  # happens when the wire, or a request, has changed
         self._arrives_at: dict[tuple[str, str], int] = {}  # the last one on a connection, us
         self.luck = seeds.stream("luck")  # of what fails by chance
@@ -152,7 +155,12 @@ class World:
             return "timed out"
         if port in host.closed_ports:
             return "connection refused"
-        return None if host.is_up and port in PORTS[host.role] else "nothing listens"
+        listens = port in PORTS[host.role] or (port == ACP_PORT and self._has_acp(host))
+        return None if host.is_up and listens else "nothing listens"
+
+    def _has_acp(self, host: Host) -> bool:
+        """Is it a worker that votes, or asks the voters?"""
+        return isinstance(host.machine, Worker) and host.machine.acp is not None
 
     def _transmit(self, sender: Host, send: Send, delay: int) -> None:
         self.messages += 1
@@ -198,14 +206,16 @@ class World:
         if host.role == "controller":
             rng = self.seeds.stream(f"raft/{host.name}")
             host.machine = Controller(
-                host.config, host.certificate, rng, self.now, EPOCH + host.offset, host.saved
-            )
+                host.config, host.certificate, rng, self.now, EPOCH + host.offset, host.saved,
+                self.voting.jury() if self.voting else None,
+            )  # fmt: skip
         else:
             resources = {"cpus": host.cpus, "memory_gb": host.memory_gb}
             offset = EPOCH + host.offset
             host.machine = Worker(
-                host.config, host.certificate, resources, offset, self.now, host.saved
-            )
+                host.config, host.certificate, resources, offset, self.now, host.saved,
+                self.voting.part_of(host, self.now) if self.voting else None,
+            )  # fmt: skip
         host.woken_for = None
         self.tell(host, "service_started", {"version": host.version})
         for notify in self.on_start:

@@ -11,6 +11,7 @@ from dataclasses import replace
 from typing import Any
 
 from course.dwcp.units import MS, SECOND
+from course.lab import byzantine
 from course.lab.cluster import World
 from course.lab.hosts import DISK_WRITE, EPOCH, Host
 from course.lab.links import Trouble
@@ -184,6 +185,7 @@ FAULTS: dict[str, Callable[..., End | None]] = {
     "stream-throttled": stream_throttled,
     "link-flapping": link_flapping,
     "bad-release": bad_release,
+    **byzantine.FAULTS,
 }
 
 

@@ -50,7 +50,9 @@ class Host:
     config: Config | None = None
     certificate: Certificate | None = None
     machine: Controller | Worker | None = None  # None: the service is not running
-    saved: Any = None  # what the disk holds of the controller's Raft
+    saved: Any = None  # what the disk holds of the machine
+    lies: Any = None  # how its voter deviates from the protocol, see `liars`
+    reported_gb: float | None = None  # memory that it claims to have; None: it tells the truth
     guests: dict[str, Guest] = field(default_factory=dict)
     store: dict[bytes, bytes] = field(default_factory=dict)  # deduplication store of a worker
     streams: int = 8

@@ -17,6 +17,7 @@ from course.lab.hosts import Host
 from course.lab.links import Path
 from course.lab.metrics import Metrics
 from course.lab.seeds import Seeds
+from course.lab.voters import Voting
 from course.lab.weather import Weather
 
 if TYPE_CHECKING:
@@ -187,5 +188,6 @@ def _world(scenario: dict[str, Any], seeds: Seeds) -> World:
     kind = between.pop("varies", None)
     world = World(hosts, Path(**inside), Path(**between), seeds)
     world.weather = Weather(kind, seeds) if kind else None
+    world.voting = Voting(scenario["voting"], seeds) if "voting" in scenario else None
     world.on_start.append(lambda host: releases.suffer(world, host))
     return world

@@ -10,6 +10,7 @@ from collections.abc import Generator
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
+from course.dwcp.consensus import hybrid
 from course.dwcp.encoding import Decoder, Encoder, Settings
 from course.dwcp.encoding.frame import Stats
 from course.dwcp.encoding.zstd import LEVELS
@@ -30,6 +31,7 @@ PLACEMENT, FORECAST, RESERVE, VERIFY = 200 * MS, 100 * MS, 50 * MS, 150 * MS
 STREAMS_NEEDED = 2
 PAUSED = "stop_and_copy"  # what a round is called while the guest stands still
 DECISION_LIMIT = 10 * SECOND
+VOTERS_LIMIT = 60 * SECOND  # a few views of PBFT
 REDUCTION_EXPECTED = 0.70
 """Share of bytes that encoding removes, as planning assumes before anything was encoded."""
 WEATHER_STEP = 5 * SECOND
@@ -243,16 +245,39 @@ class Mover:
         self.story.parts("network_prediction", was_fallback)
 
     def _agree_intent(self) -> Steps:
-        """Commit 1: no page leaves before the cluster agreed to the move."""
+        """Commit 1: no page leaves before the cluster agreed to the move.
+
+        A move between regions is decided by the workers' voters, if there are any, and then put
+        into the controllers' log; every other by the controllers alone.
+        """
         owner = self._registry().owners[self.migration.vm]
         intent = {
             "kind": "intend", "vm": self.migration.vm, "source": self.source.name,
             "target": self.target.name, "version": owner.version,
         }  # fmt: skip
+        yield from self._ask_voters(owner.version)
         outcome = yield from self._decide(intent)
         if not outcome.accepted:
             raise Failed(f"the intent was not agreed: {outcome.why}")
         self.migration.state = "approved"
+
+    def _ask_voters(self, version: int) -> Steps:
+        """Wait until PBFT has decided, where it is the one that decides."""
+        world, voting = self.world, self.world.voting
+        decision = hybrid.Decision("ownership", (self.source.region, self.target.region))
+        voters = len(voting.voters) if voting else 0
+        if voting is None or hybrid.choose(decision, voters).decider != hybrid.Decider.PBFT:
+            return
+        move = ("move", self.migration.vm, self.source.name, self.target.name, version, world.now)
+        try:
+            waiting = voting.ask(world.hosts[voting.gateway], move, world.command, world.now)
+        except ValueError as error:
+            raise Failed(f"CONSENSUS_STALLED: {error}") from None
+        deadline = world.now + VOTERS_LIMIT
+        while waiting():
+            if world.now >= deadline:
+                raise Failed(f"CONSENSUS_STALLED: no answer of {voters} voters in 60 s")
+            yield from self._wait(MS)
 
     def _reserve(self) -> Steps:
         with self.story.span("reserve_target", self.target):

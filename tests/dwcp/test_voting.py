@@ -10,11 +10,12 @@ from course.dwcp.consensus.pbft_client import Client
 from course.dwcp.consensus.pbft_cluster import Cluster
 from course.dwcp.consensus.pbft_messages import Checkpoint, Commit, Prepare, PrePrepare, Proposal
 from course.dwcp.consensus.pbft_records import Settings
+from course.dwcp.jury import Jury
 from course.dwcp.machine import Save
 from course.dwcp.node import Certificate, Config, Heartbeat, HeartbeatReply
 from course.dwcp.registry import RELEASED_AT, Registry, Standing
 from course.dwcp.units import DAY, MS, SECOND
-from course.dwcp.voting import Accusation, Ballot, Edge, Jury, VoteReport
+from course.dwcp.voting import Accusation, Ballot, Edge, VoteReport
 from course.dwcp.worker import Worker, WorkerSaved
 
 FALSE = b"another digest"
@@ -233,7 +234,7 @@ def test_a_restricted_voter_gets_no_vms_and_a_released_one_begins_normal():
 
 
 def worker(group, saved=None):
-    record = saved.ballot if saved else None
+    record = saved.acp if saved else None
     voter = Pbft(
         "v3", group.voters, group.signers["v3"], group.keyring, 0,
         **({"saved": record} if record else {}),
@@ -249,13 +250,13 @@ def test_a_worker_keeps_its_voters_promises_through_restarts_and_joins(group):
     proposal = group.nodes["v0"].slots[1]
     effects = mine.receive("v0", Proposal(proposal.pre_prepare, proposal.batch), 0)
     saved = [e.record for e in effects if isinstance(e, Save)][-1]
-    assert isinstance(saved, WorkerSaved) and saved.ballot.accepted
+    assert isinstance(saved, WorkerSaved) and saved.acp.accepted
     again = worker(group, replace(saved, controller="c1"))
     again._is_member = True
     effects = again.receive("c1", HeartbeatReply(0, 0, 1), 0)
     assert again.state == "ready"
     kept = [e.record for e in effects if isinstance(e, Save)]
-    assert kept[-1].ballot.accepted, "to have joined again is no reason to forget a promise"
+    assert kept[-1].acp.accepted, "to have joined again is no reason to forget a promise"
 
 
 def test_a_voter_in_quarantine_is_not_heard(group):
@@ -282,7 +283,7 @@ def test_a_gateway_asks_every_so_often_and_measures_the_answer():
     group.pass_time(5 * SECOND)
     group.run(100 * MS)
     (who, details) = group.events("agreed")[0]
-    assert who == "edge" and details["operation"] == ("decision", 1)
+    assert who == "edge" and details["operation"] == ("decision", 5 * SECOND)
     assert 0 < details["took_us"] < SECOND and edge.waiting == {}
     with pytest.raises(ValueError, match="decided already"):
         edge.propose("move", 6 * SECOND)

@@ -13,7 +13,7 @@ import yaml
 
 from course.catalogue import schema
 
-GROUND = ("regions", "links", "deployed")
+GROUND = ("regions", "links", "deployed", "voting")
 
 
 def names() -> list[str]:

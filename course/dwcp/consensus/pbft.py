@@ -42,7 +42,7 @@ from course.dwcp.consensus.pbft_messages import (
 )
 from course.dwcp.consensus.pbft_records import Saved, Settings
 from course.dwcp.consensus.pbft_state import Apply, remember
-from course.dwcp.consensus.signatures import Signer, Verifier, a_signed
+from course.dwcp.consensus.signatures import Signed, Signer, Verifier
 from course.dwcp.machine import Effect
 
 
@@ -126,7 +126,9 @@ class Pbft(CatchUp):
         if kind in PROVING and fits(message, kind):
             return kind, ""
         kind = type(getattr(message, "body", None))
-        if kind not in SIGNED or kind not in self._doors or not fits(message, a_signed(kind)):
+        if kind not in SIGNED or kind not in self._doors or type(message) is not Signed:
+            return None, "malformed"
+        if not message.is_whole:
             return None, "malformed"
         if kind is not Request and message.signer not in self.group.voters:
             return None, "malformed"

@@ -25,7 +25,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import (
     Ed25519PublicKey,
 )
 
-from course.dwcp.consensus.canonical import encode
+from course.dwcp.consensus.canonical import encode, fits
 
 TAG = b"dwcp-acp-3:"
 SEED_SIZE, KEY_SIZE, SIGNATURE_SIZE = 32, 32, 64
@@ -40,6 +40,11 @@ class Signed(Generic[T]):
     body: T
     signer: str
     signature: bytes
+
+    @cached_property
+    def is_whole(self) -> bool:
+        """Has it, and has its body, the types that their classes declare? Computed once, too."""
+        return fits(self, a_signed(type(self.body)))
 
     @cached_property
     def signed_bytes(self) -> bytes:

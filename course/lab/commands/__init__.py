@@ -10,15 +10,18 @@ scenario begins with.
 """
 
 from course.lab.commands import (
+    forensics,
     machines,
     maintenance,
     network,
     nodes,
     operations,
+    reputation,
     state,
     transport,
     upgrades,
     vms,
+    voting,
 )
 from course.lab.commands.lookups import sync_lag_s
 from course.lab.commands.registry import (
@@ -39,6 +42,7 @@ __all__ = [
     "VERBS",
     "CommandError",
     "deploy",
+    "forensics",
     "groups",
     "lookup",
     "machines",
@@ -47,11 +51,13 @@ __all__ = [
     "nodes",
     "operations",
     "prepare",
+    "reputation",
     "run",
     "state",
     "sync_lag_s",
     "transport",
     "upgrades",
     "vms",
+    "voting",
     "words",
 ]

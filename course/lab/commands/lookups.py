@@ -78,7 +78,7 @@ def follows(world: World, host: Host) -> bool:
 
 
 def node_status(world: World, host: Host) -> str:
-    """ready, joining, failed, unreachable, no leader or down."""
+    """ready, joining, failed, unreachable, draining, quarantined, no leader or down."""
     if not host.is_up:
         return "down"
     if isinstance(host.machine, Controller):
@@ -89,7 +89,10 @@ def node_status(world: World, host: Host) -> str:
         return host.machine.state
     assert isinstance(leader.machine, Controller)
     state = leader.machine.node_state(host.name, world.now)
-    drained = leader.machine.registry.excluded(host.name, world.now) is not None
+    registry = leader.machine.registry
+    if host.name in registry.quarantined:
+        return "quarantined"
+    drained = registry.excluded(host.name, world.now) is not None
     return "draining" if drained and state == "ready" else state
 
 
@@ -116,7 +119,7 @@ def candidates(world: World, vm: Vm) -> list[str]:
             host.name,
             host.region,
             host.cpus,
-            host.memory_gb,
+            host.reported_gb or host.memory_gb,  # what it says of itself
             tuple(Vm(g.name, g.cpus, g.memory_gb) for g in host.guests.values()),
             ready=node_status(world, host) == "ready"
             and registry.excluded(host.name, world.now) is None,
