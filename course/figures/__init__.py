@@ -9,16 +9,20 @@ from course.figures.deployment import log_order, port_map
 from course.figures.encoding import level_curves, where_pages_went
 from course.figures.migration import dirty_pages, request_path, rounds
 from course.figures.network import gossip, mode_map, stream_rates
+from course.figures.panels import board, panel
 from course.figures.placement import before_and_after
 from course.figures.voting import quorums, reputation, scores
+from course.figures.waterfall import waterfall
 
 __all__ = [
     "before_and_after",
+    "board",
     "dirty_pages",
     "gossip",
     "level_curves",
     "log_order",
     "mode_map",
+    "panel",
     "port_map",
     "quorums",
     "reputation",
@@ -27,5 +31,6 @@ __all__ = [
     "scores",
     "stream_rates",
     "topology",
+    "waterfall",
     "where_pages_went",
 ]

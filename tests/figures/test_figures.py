@@ -19,7 +19,23 @@ MOVE = {
     ],
 }
 NODES = [{"node": "worker-1", "role": "worker", "region": "us", "status": "ready", "vms": 1}]
+LINE = {
+    "name": "worker-1", "target": "lag", "labels": {}, "times_s": [-30.0, -15.0, 0.0],
+    "values": [5.0, 40.0, 70.0], "colour": "red",
+}  # fmt: skip
+PANEL = {
+    "title": "Lag", "view": "timeseries", "unit": "s", "description": "", "span_s": 600,
+    "steps": [{"from": None, "colour": "green"}, {"from": 60, "colour": "red"}], "lines": [LINE],
+}  # fmt: skip
+SPANS = [
+    {"span": name, "depth": depth, "node": "worker-1", "start_s": start, "duration_s": took,
+     "error": None, "open": False, "span_id": name}
+    for name, depth, start, took in (("move", 0, 0, 9), ("send", 1, 1, 8), ("pack", 1, 1, 3))
+]  # fmt: skip
 DRAWN = {
+    "board": (figures.board("Overview", [PANEL, PANEL]), "minutes before now"),
+    "panel": (figures.panel(PANEL), "minutes before now"),
+    "waterfall": (figures.waterfall(SPANS, {"send"}), "seconds since the request"),
     "topology": (figures.topology(NODES), None),
     "before_and_after": (
         figures.before_and_after(
@@ -75,3 +91,11 @@ def test_the_downtime_is_told_in_words_and_moved_vms_are_counted():
 def test_a_score_holds_until_the_next_judgement():
     made = figures.reputation({"w-1": [(0, 1.0), (5, 0.2)], "w-2": [(0, 1.0), (9, 0.9)]})
     assert list(made.axes[0].lines[0].get_xdata()) == [0, 5, 9]
+
+
+def test_a_waterfall_fills_what_is_on_the_path_and_hatches_what_is_beside_it():
+    bars = [bar.patches[0] for bar in figures.waterfall(SPANS, {"send"}).axes[0].containers]
+    pack, send, move = [(bar.get_hatch(), bar.get_facecolor()[:3]) for bar in bars]
+    white = (1.0, 1.0, 1.0)
+    assert pack == ("////", white) and move == ("", white) and send[1] != white
+    assert figures.waterfall(SPANS, deepest=0).axes[0].get_yticklabels()[0].get_text() == "move"

@@ -38,7 +38,14 @@ OURS = {
 OTHERS = {
     "course.dwcp": ["numpy", "zstandard", "lz4", "ortools", "cryptography", "google_crc32c"],
     "course.catalogue": ["yaml", "jsonschema"],
-    "course.telemetry": ["numpy", "pandas", "promql_parser", "opentelemetry", "yaml"],
+    "course.telemetry": [
+        "numpy",
+        "pandas",
+        "promql_parser",
+        "opentelemetry",
+        "grafana_foundation_sdk",
+        "yaml",
+    ],
     "course.lab": ["numpy", "simpy"],
     "course.widgets": ["anywidget", "ipywidgets", "traitlets", "IPython"],
     "course.faces": ["*"],
