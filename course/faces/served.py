@@ -8,10 +8,11 @@ import json
 import os
 import threading
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from platformdirs import user_state_path
 
@@ -19,6 +20,7 @@ from course.lab import Lab
 from course.lab.commands import CommandError
 
 TICK_S = 0.2
+Seen = TypeVar("Seen")
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +48,11 @@ class Served:
         """Carry out a verb; one at a time."""
         with self._lock:
             return self.lab.do(verb, **arguments)
+
+    def look(self, at: Callable[[Lab], Seen]) -> Seen:
+        """Look at the lab while nobody changes it."""
+        with self._lock:
+            return at(self.lab)
 
     def __enter__(self) -> "Served":
         if self.pace:

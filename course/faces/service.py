@@ -5,7 +5,7 @@ verb's own. `/lab/do` takes any verb as it is; `dwcp-cli` and notebooks use it.
 
 Long work is answered with 202 and followed by reading the object; here a migration goes on while
 the lab's clock runs. Not here yet, and answered with 404: what later days bring (upgrades,
-backups, webhooks, metrics).
+backups, webhooks). Pages to scrape are in `course.faces.metrics`.
 """
 
 import re
@@ -23,6 +23,7 @@ from starlette.exceptions import HTTPException
 
 from course.catalogue.errors import error_codes
 from course.dwcp.units import GIB
+from course.faces import metrics
 from course.faces.served import Served
 from course.faces.tokens import Accounts, need
 from course.lab.commands import SCOPES, CommandError, lookup
@@ -330,6 +331,26 @@ def make_app(served: Served, accounts: Accounts) -> FastAPI:
     async def alive() -> dict[str, str]:
         """Which scenario is served; needs no token, and no turn at the lab."""
         return {"lab": served.lab.scenario}
+
+    app.include_router(metrics.make_router(served))
+
+    @app.get("/v3/metrics", tags=["metrics"])
+    def metric(
+        who: Caller, name: str, duration: str = "1h", node: str | None = None,
+        step: metrics.Step = 15,
+    ) -> dict[str, Any]:  # fmt: skip
+        need(who, "read")
+        return served.look(lambda lab: metrics.series(lab, name, duration_s(duration), node, step))
+
+    @app.get("/v3/metrics/catalog", tags=["metrics"])
+    def metrics_catalog(who: Caller) -> dict[str, Any]:
+        need(who, "read")
+        return served.look(metrics.catalog)
+
+    @app.get("/v3/alerts", tags=["metrics"])
+    def alerts(who: Caller, severity: str | None = None) -> dict[str, Any]:
+        need(who, "read")
+        return {"alerts": served.look(lambda lab: metrics.firing(lab, severity, _time))}
 
     @app.get("/lab/journal", tags=["lab"])
     def journal(who: Caller) -> dict[str, Any]:

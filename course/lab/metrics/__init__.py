@@ -70,9 +70,14 @@ class Metrics:
         step_s: float = INTERVAL_S,
     ) -> Any:
         """What it says over a span, as a pandas frame: a row a step (s), a column a series."""
+        return self.answers(expression, start_s, end_s, step_s).frame(origin=stamp(0))
+
+    def answers(
+        self, expression: str, start_s: float, end_s: float | None, step_s: float
+    ) -> Answer:
+        """The same as plain lines, with times in ms since 1970."""
         start, end = self.ms(start_s), self.ms(end_s)
-        answer = promql.query_range(self.store, expression, start, end, round(step_s * 1_000))
-        return answer.frame(origin=stamp(0))
+        return promql.query_range(self.store, expression, start, end, round(step_s * 1_000))
 
     def ms(self, at_s: float | None) -> int:
         """A moment in seconds of the lab as a timestamp; None: now."""
