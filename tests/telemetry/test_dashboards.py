@@ -229,6 +229,11 @@ def test_a_wrong_panel_is_refused_in_words(wrong, said):
         panel(**{"title": "Lag", "queries": "up", **wrong})
 
 
+def stepped(steps):
+    thresholds = {"fieldConfig": {"defaults": {"thresholds": {"steps": steps}}}}
+    return {"type": "stat", "title": "x", "targets": [{"expr": "up"}], **thresholds}
+
+
 @pytest.mark.parametrize(
     ("wrong", "said"),
     [
@@ -236,6 +241,12 @@ def test_a_wrong_panel_is_refused_in_words(wrong, said):
         ({"type": "piechart", "title": "x"}, "'piechart' is not drawn here; stat"),
         ({"type": "stat", "title": "x"}, "'x' has no query"),
         ({"type": "stat", "title": "x", "targets": [{"refId": "A"}]}, "target A has no PromQL"),
+        ({"type": "stat", "title": "x", "targets": "up"}, "'x' has no query"),
+        ({"type": "stat", "title": "x", "targets": ["up"]}, "target . has no PromQL"),
+        ({"type": ["stat"]}, "a panel is Grafana's JSON"),
+        (stepped([{"color": "red"}, {"color": "green"}]), "only the first has no value"),
+        (stepped(["red"]), "list of value and color"),
+        (stepped([{"color": "a"}, {"color": "b", "value": 2}, {"color": "c", "value": 1}]), "rise"),
     ],
 )
 def test_what_is_no_panel_is_refused_in_words(wrong, said):

@@ -55,29 +55,36 @@ class Panel:
 
 def read(panel: Mapping[str, Any], variables: Mapping[str, str] | None = None) -> Panel:
     """A panel of Grafana's JSON; `variables` are what the viewer chose, by default all."""
-    if not isinstance(panel, Mapping) or "type" not in panel:
+    if not isinstance(panel, Mapping) or not isinstance(panel.get("type"), str):
         raise PanelError("a panel is Grafana's JSON with a type, a title and targets")
     title, view = str(panel.get("title", "")), panel["type"]
     if view not in VIEWS:
         raise PanelError(f"{title!r}: view {view!r} is not drawn here; {', '.join(VIEWS)} are")
-    targets = tuple(_target(title, row, variables or {}) for row in panel.get("targets") or ())
-    if not targets:
+    rows = panel.get("targets")
+    if not isinstance(rows, list) or not rows:
         raise PanelError(f"{title!r} has no query: its targets are empty")
-    defaults = panel.get("fieldConfig", {}).get("defaults", {})
+    targets = tuple(_target(title, row, variables or {}) for row in rows)
+    defaults = _part(_part(panel, "fieldConfig"), "defaults")
     return Panel(
         title,
         view,
         str(defaults.get("unit", "short")),
         targets,
-        _steps(defaults.get("thresholds", {}).get("steps", ())),
+        _steps(title, _part(defaults, "thresholds").get("steps") or ()),
         str(panel.get("description", "")),
     )
 
 
-def _target(title: str, row: Mapping[str, Any], variables: Mapping[str, str]) -> Target:
-    query = row.get("expr")
+def _part(whole: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    part = whole.get(name)
+    return part if isinstance(part, Mapping) else {}
+
+
+def _target(title: str, row: Any, variables: Mapping[str, str]) -> Target:
+    query = row.get("expr") if isinstance(row, Mapping) else None
     if not isinstance(query, str) or not query.strip():
-        raise PanelError(f"{title!r}: target {row.get('refId', '?')} has no PromQL in expr")
+        name = row.get("refId", "?") if isinstance(row, Mapping) else "?"
+        raise PanelError(f"{title!r}: target {name} has no PromQL in expr")
     legend = str(row.get("legendFormat", "")).replace("__auto", "")
     return Target(chosen(query, variables), legend)
 
@@ -87,8 +94,19 @@ def chosen(query: str, variables: Mapping[str, str]) -> str:
     return re.sub(r"\$\{?([a-z]+)\}?", lambda found: variables.get(found[1], ".*"), query)
 
 
-def _steps(rows: Any) -> tuple[tuple[float | None, str], ...]:
-    return tuple((row.get("value"), str(row["color"])) for row in rows)
+def _steps(title: str, rows: Any) -> tuple[tuple[float | None, str], ...]:
+    """The first step holds for all that is below the second, so it has no value."""
+    try:
+        steps = tuple((row.get("value"), str(row["color"])) for row in rows)
+        bounds = [float(bound) for bound, _ in steps[1:]]
+    except (AttributeError, KeyError, TypeError, ValueError):
+        raise PanelError(
+            f"{title!r}: a threshold's steps are a list of value and color, and only the first "
+            "has no value"
+        ) from None
+    if bounds != sorted(bounds):
+        raise PanelError(f"{title!r}: the values of its threshold's steps must rise")
+    return tuple((None if i == 0 else bounds[i - 1], step[1]) for i, step in enumerate(steps))
 
 
 def range_ms(board: Mapping[str, Any]) -> int:

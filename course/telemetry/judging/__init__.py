@@ -8,11 +8,22 @@ empty list is a pass. Text goes in and text comes out, so this can be used in a 
 
     assert not (wrong := judge_rule(rule, timelines, within_s=180)), wrong[0]
 
-Read next: `rule`, `query`, `reasons`.
+A panel is judged by the values and colours that one would see, the choice of a span by the time
+that it could save. Read next: `rule`, `query`, `panel`, `span`, `reasons`.
 """
 
+from course.telemetry.judging.panel import judge_dashboard, judge_panel
 from course.telemetry.judging.query import judge_query
 from course.telemetry.judging.rule import judge_rule
+from course.telemetry.judging.span import judge_span, judge_spans
 from course.telemetry.judging.timeline import Timeline
 
-__all__ = ["Timeline", "judge_query", "judge_rule"]
+__all__ = [
+    "Timeline",
+    "judge_dashboard",
+    "judge_panel",
+    "judge_query",
+    "judge_rule",
+    "judge_span",
+    "judge_spans",
+]
