@@ -13,9 +13,11 @@ from IPython.display import Code, display
 
 from course.catalogue import questions, trees
 from course.catalogue.questions.draw import drill
+from course.faces.prometheus import query as ask_prometheus
 from course.lab import Lab
 from course.lab.gameday import GameDay
 from course.lab.signals import cluster_signals, node_signals
+from course.telemetry.promql import Answer
 from course.widgets.answers import AnswerFile
 from course.widgets.console import Console
 from course.widgets.hints import hints
@@ -30,6 +32,7 @@ __all__ = [
     "hint",
     "lab",
     "predict",
+    "promql",
     "quiz",
     "show",
     "source",
@@ -67,6 +70,26 @@ def show(data: Any, *columns: str) -> None:
     frame = frame.fillna("")
     html, text = frame.to_html(index=False, border=0), frame.to_string(index=False)
     display({"text/html": html, "text/plain": text}, raw=True)
+
+
+def promql(
+    cluster: Lab,
+    expression: str,
+    at_s: float | None = None,
+    *,
+    start_s: float | None = None,
+    end_s: float | None = None,
+    step_s: float = 15,
+) -> Answer:
+    """What a PromQL expression says of a lab, at a moment (now), or from `start_s` on.
+
+    A real Prometheus answers where one is installed, else the embedded evaluator; `.by` says which.
+    """
+    metrics = cluster.metrics
+    if start_s is None:
+        return ask_prometheus(metrics.store, expression, metrics.ms(at_s))
+    span = {"start": metrics.ms(start_s), "end": metrics.ms(end_s), "step": round(step_s * 1_000)}
+    return ask_prometheus(metrics.store, expression, **span)
 
 
 def source(thing: Callable[..., Any] | type) -> Code:

@@ -25,6 +25,7 @@ OURS = {
     ],
     "course.figures": ["course.figures"],
     "course.notebook": [
+        "course.faces.prometheus",
         "course.incident",
         "course.lab",
         "course.telemetry",

@@ -3,13 +3,18 @@
 import shutil
 import subprocess
 
+import numpy as np
 import pytest
 
+from course import notebook
+from course.catalogue import rules
 from course.dwcp.units import SECOND
+from course.faces import prometheus
+from course.faces.prometheus import Prometheus
 from course.lab import Lab
 from course.lab.hosts import EPOCH
 from course.lab.journal import replay
-from course.telemetry import reading
+from course.telemetry import promql, reading
 from course.telemetry.series import is_stale
 
 
@@ -223,3 +228,54 @@ def test_no_host_has_metrics_before_its_service_was_started():
     lab = Lab("bare-hosts", 1)
     lab.run(30)
     assert not lab.metrics.query("up")
+
+
+FEEDS = {  # families that take more than a quiet lab, with what feeds them elsewhere
+    "dwcp_reputation_score": "a lab with voters",
+    "dwcp_reputation_votes_total": "a lab with voters",
+    "dwcp_hde_integrity_errors_total": "a target with failing memory",
+    "dwcp_migration_deferred_total": "a forecast that falls",
+}
+
+
+def test_every_declared_family_is_fed(moved):
+    changing = Lab("changing-paths", 2)
+    changing.vm.create(name="vm", memory_gb=0.5, node="worker-1")
+    for target in ("worker-7", "worker-1"):
+        changing.migration.start(vm="vm", target=target)
+        changing.migration.wait(vm="vm")
+    changing.run(30)
+    fed = {*moved.metrics.store.names(), *changing.metrics.store.names()}
+    unfed = {f.name for f in moved.metrics.families() if not fed & set(f.series_names)}
+    assert unfed <= set(FEEDS)
+
+
+@pytest.mark.skipif(not prometheus.installed(), reason="Prometheus is not installed")
+def test_a_real_prometheus_says_the_same_of_the_lab_to_every_rule(moved):
+    expressions = [
+        rule["expr"]
+        for name in rules.NAMES
+        for group in rules.load(name)["groups"]
+        for rule in group["rules"]
+    ]
+    store, (start, end) = moved.metrics.store, moved.metrics.store.span()
+    answered = 0
+    with Prometheus(store) as server:
+        for expression in expressions:
+            span = (expression, start, end, 15_000)
+            real, ours = server.query_range(*span), promql.query_range(store, *span)
+            theirs = {line.labels: line for line in real.lines}
+            assert theirs.keys() == {line.labels for line in ours.lines}, expression
+            for line in ours.lines:
+                np.testing.assert_array_equal(line.times, theirs[line.labels].times)
+                np.testing.assert_allclose(line.values, theirs[line.labels].values, rtol=1e-9)
+            answered += bool(ours.lines)
+    assert answered > 12
+
+
+def test_one_function_of_a_notebook_asks_whoever_there_is(moved):
+    found = notebook.promql(moved, "sum(up)")
+    assert found.value == 13
+    assert found.by == ("Prometheus" if prometheus.installed() else "embedded evaluator")
+    line = notebook.promql(moved, "sum(up)", start_s=90, end_s=120).lines[0]
+    assert list(line.values) == [13, 13, 13]
