@@ -26,12 +26,11 @@ class Term:
 
 @dataclass(frozen=True, slots=True)
 class Command:
-    """`kind` is R, C, S, D or D2 as at the file's head; `in_lab`: does the course's lab have it?"""
+    """`kind` is R, C, S, D or D2, as the file's head explains."""
 
     verb: str
     does: str
     kind: str
-    in_lab: bool
 
     @property
     def typed(self) -> str:
@@ -72,10 +71,7 @@ def glossary() -> dict[str, Term]:
 @cache
 def commands() -> dict[str, Command]:
     """All commands by verb."""
-    return {
-        verb: Command(verb, row["does"], row["kind"], row.get("lab") != "not yet")
-        for verb, row in _read("commands.yaml").items()
-    }
+    return {verb: Command(verb=verb, **row) for verb, row in _read("commands.yaml").items()}
 
 
 @cache

@@ -13,6 +13,15 @@ QUESTIONS = [question for tree in TREES for question in tree.questions.values()]
 ENTRIES = [entries.load(name) for name in entries.names()]
 COMMANDS = words.commands()
 
+# Published verbs that trees and entries name, and that the lab does not have, or did not have.
+NOT_IN_THE_LAB = {
+    "cluster set-mode", "gossip set-fanout", "gossip status", "hde train-dict", "metrics analyze",
+    "metrics compare", "metrics export", "metrics get", "node profile", "pba retrain",
+    "placement list-constraints", "placement profile", "placement set-rebalance-interval",
+    "placement set-solver", "placement solver-stats", "state-sync conflicts",
+    "state-sync force-resync", "state-sync force-sync",
+}  # fmt: skip
+
 
 def named_commands():
     looked = {question.look for question in QUESTIONS if question.look}
@@ -38,9 +47,8 @@ def test_every_command_that_is_named_is_explained_and_no_other():
     assert named_commands() == set(COMMANDS)
 
 
-def test_a_command_that_the_lab_should_have_is_one_of_its_verbs_and_of_the_same_kind():
-    missing = [verb for verb, command in COMMANDS.items() if command.in_lab and verb not in VERBS]
-    assert missing == []
+def test_a_command_is_one_of_the_labs_verbs_and_of_the_same_kind_or_known_to_be_missing():
+    assert set(COMMANDS) - set(VERBS) <= NOT_IN_THE_LAB
     for verb in set(COMMANDS) & set(VERBS):
         assert COMMANDS[verb].kind == KINDS[verb], verb
 

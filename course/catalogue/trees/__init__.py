@@ -103,7 +103,7 @@ class Question:
             if answer.fits(value):
                 return answer
         for answer in self.answers:
-            if "otherwise" in answer.when:
+            if "otherwise" in answer.when and value is not None:  # None: it cannot be told
                 return answer
         raise MissingSignal(
             f"question {self.id}: {self.signal} is {value!r}, which answers nothing"

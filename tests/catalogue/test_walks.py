@@ -1,0 +1,288 @@
+"""Walked with the cluster's true signals, a tree ends in the leaf that fits what is wrong.
+
+A leaf says how it is known: `proof` names a scenario, or says `test` for a fault that is injected
+here. The tables below and the trees' files must agree, in both directions; `test_trees` has the
+faults of T32. How many leaves are known in which way is told by `python -m tests.catalogue.test_walks`.
+"""
+
+from collections import Counter
+
+import pytest
+
+from course.catalogue import trees
+from course.catalogue.trees import MissingSignal, diagnose
+from course.catalogue.trees.measures import endings
+from course.lab import Lab, replay
+from course.lab.commands import CommandError
+from course.lab.signals import SIGNALS, signals
+
+VM = {"vm": "shop"}
+NEAR, FAR = (
+    {"source": "worker-1", "target": "worker-2"},
+    {"source": "worker-1", "target": "worker-8"},
+)
+
+
+def to(target, vm="shop", source="worker-1", memory_gb=0.25, **settings):
+    """A VM is created if need be, and moved; settings are verbs of migration, done before."""
+
+    def move(lab):
+        if all(row["vm"] != vm for row in lab.vm.list()):
+            lab.vm.create(name=vm, memory_gb=memory_gb, node=source)
+        for verb, value in settings.items():
+            lab.do(f"migration {verb.replace('_', '-')}", vm=vm, **value)
+        lab.migration.start(vm=vm, target=target)
+        lab.migration.wait(vm=vm)
+
+    return move
+
+
+def faults(*them, after_s=0):
+    """Each is (name, arguments)."""
+
+    def inject(lab):
+        for name, arguments in them:
+            lab.inject(name, **arguments)
+        if after_s:
+            lab.run(after_s)
+
+    return inject
+
+
+def steps(*them):
+    def all_of_them(lab):
+        for step in them:
+            step(lab)
+
+    return all_of_them
+
+
+def nothing(lab):
+    pass
+
+
+def created(lab):
+    lab.vm.create(name="shop", memory_gb=0.25, node="worker-1")
+
+
+# scenario -> (leaf, what the case is about, what the operator did before)
+LED_BY_SCENARIO = {
+    "all-quiet": [
+        ("T01 f no", {}, nothing),
+        ("T05 d neither", {}, nothing),
+        ("T15 b under 50 ms", NEAR, nothing),
+        ("T15 b 50-200 ms", FAR, nothing),
+        ("T17 c 160-600 Mbps", VM | FAR, nothing),
+        ("T17 c 600-1,600 Mbps", VM | NEAR, nothing),
+        ("T18 b yes", {}, nothing),
+    ],
+    "con-01-far-controllers": [
+        ("T05 d elections", {}, nothing),
+        ("T06 b no", {}, nothing),
+        ("T15 b over 200 ms", {"source": "worker-1", "target": "worker-3"}, nothing),
+    ],
+    "con-02-quorum-lost": [
+        ("T01 a no", {}, nothing),
+        ("T05 e no", {}, nothing),
+        ("T13 c no", {}, nothing),
+        ("T33 a yes", {}, nothing),
+    ],
+    "con-06-slow-log-disks": [
+        ("T01 e consensus or election", {}, nothing),
+        ("T06 d yes", {}, nothing),
+        ("T11 c yes", {}, nothing),
+    ],
+    "cap-02-memory-leak": [("T09 d no", {}, nothing)],
+    "cap-03-crash-loop": [
+        ("T08 a yes", {}, nothing),
+        ("T09 c over 20 %", {}, nothing),
+        ("T10 g yes", {}, nothing),
+    ],
+    "dep-06-all-controllers-lost": [("T11 a yes", {}, nothing), ("T13 d no", {}, nothing)],
+    "lab-7-a": [("T16 a 1.6 or more", {"vm": "catalog"}, nothing)],
+    "mig-01-blocked-ports": [
+        ("T01 e migration or throughput", {}, nothing),
+        ("T02 c no", VM, to("worker-9")),
+    ],
+    "mig-01-exhausted-source": [
+        ("T03 h yes", {"vm": "small"}, to("worker-3", vm="small", source="worker-2")),
+        ("T17 b under 15 %", {"vm": "small"}, nothing),
+    ],
+    "mig-01-short-limit": [
+        ("T02 e timeout", {"vm": "ledger"}, nothing),
+        ("T17 c under 27 Mbps", {"vm": "ledger"}, nothing),
+    ],
+    "mig-03-bad-release": [
+        ("T09 e over 1 % for 2 minutes", {}, nothing),
+        ("T10 g no", {}, nothing),
+    ],
+    "syn-03-partition": [
+        ("T01 d yes", {}, nothing),
+        ("T07 c unknown", {}, nothing),
+        ("T08 c yes", {}, nothing),
+        ("T09 b no", {}, nothing),
+        ("T11 b yes", {}, nothing),
+        ("T20 a yes", {}, nothing),
+        ("T21 c yes", {"node": "worker-8"}, nothing),
+    ],
+}  # fmt: skip
+
+# leaf -> (what the case is about, the fault), on the cluster of day 1
+REGIONS = {"a": "us-east", "b": "eu-west"}
+EU_WORKERS = [f"worker-{number}" for number in range(7, 11)]
+CONTROLLERS = [f"controller-{number}" for number in range(1, 4)]
+
+
+def every(fault, hosts, after_s=0, **arguments):
+    return faults(*((fault, {"host": host, **arguments}) for host in hosts), after_s=after_s)
+
+
+def stopped_and_started(lab):
+    """The state is kept, two controllers stop, and both are started again."""
+    lab.cluster.snapshot(name="before")
+    for host in CONTROLLERS[:2]:
+        lab.server.stop(host=host)
+    for host in CONTROLLERS[:2]:
+        lab.server.start(host=host)
+    lab.run(30)
+
+
+def disks_filled(lab):
+    every("full-disk", CONTROLLERS)(lab)
+    with pytest.raises(CommandError):
+        lab.cluster.snapshot(name="x"), lab.vm.create(name="x", memory_gb=0.25)
+    lab.run(20)
+
+
+LED_BY_FAULT = {
+    "T01 c yes": ({}, steps(to("worker-2"), every("crash", ["worker-2"]))),
+    "T03 a yes": (
+        VM,
+        steps(
+            faults(("link-capped", {**REGIONS, "mbps": 5})),
+            to("worker-8", set_timeout={"timeout": 20}),
+        ),
+    ),
+    "T03 d yes": (
+        VM,
+        steps(
+            faults(("link-loss", {**REGIONS, "loss": 0.06})),
+            lambda lab: lab.amst.set_cc(algorithm="cubic"),
+            to("worker-8"),
+        ),
+    ),
+    "T03 g yes": (VM, steps(faults(("stream-throttled", {**REGIONS, "mbps": 5})), to("worker-8"))),
+    "T04 c no": (VM, to("worker-8", set_strategy={"strategy": "stop-and-copy"})),
+    "T06 c yes": ({}, every("slow-cpu", CONTROLLERS, share=0.1)),
+    "T08 c no": ({}, every("crash", EU_WORKERS, after_s=30)),
+    "T13 a none": ({}, every("crash", CONTROLLERS)),
+    "T13 b yes": ({}, disks_filled),
+    "T13 d yes": ({}, stopped_and_started),
+    "T15 a yes": (FAR, faults(("link-loss", {**REGIONS, "loss": 0.06}))),
+    "T16 c yes": (FAR, faults(("link-capped", {**REGIONS, "mbps": 100}))),
+    "T17 b 15-30 %": (VM | FAR, steps(created, every("slow-cpu", ["worker-1"], share=0.2))),
+    "T17 c 27-160 Mbps": (
+        VM | FAR,
+        steps(created, faults(("link-capped", {**REGIONS, "mbps": 100}))),
+    ),
+}  # fmt: skip
+
+
+def led(lab, leaf, subject):
+    """The leaf in which the tree of `leaf` ends."""
+    walk = diagnose(trees.load(leaf.split(" ")[0]), signals(lab, **subject))
+    return f"{walk.tree.id} {walk.steps[-1].question} {walk.steps[-1].answer}"
+
+
+@pytest.mark.parametrize("scenario", LED_BY_SCENARIO)
+def test_an_incident_is_led_to_the_leaf_that_fits_it(scenario):
+    lab = Lab(scenario)
+    for leaf, subject, before in LED_BY_SCENARIO[scenario]:
+        before(lab)
+        assert led(lab, leaf, subject) == leaf
+
+
+@pytest.mark.parametrize("leaf", LED_BY_FAULT)
+def test_a_fault_is_led_to_the_leaf_that_fits_it(leaf):
+    subject, before = LED_BY_FAULT[leaf]
+    lab = Lab("day-1")
+    before(lab)
+    assert led(lab, leaf, subject) == leaf
+
+
+def test_voters_that_are_missing_are_found_though_the_controllers_decide():
+    lab = Lab("seven-voters")
+    every("crash", ["worker-1", "worker-2", "worker-3"], after_s=60)(lab)
+    assert led(lab, "T05", {}) == "T05 g no"
+
+
+def proofs():
+    """Leaf -> its proof, over all trees."""
+    all_trees = map(trees.load, trees.names())
+    return {ending.id: ending.leaf.proof for tree in all_trees for ending in endings(tree)}
+
+
+def test_the_trees_and_these_tables_say_the_same():
+    by_scenario = {leaf: name for name, rows in LED_BY_SCENARIO.items() for leaf, _, _ in rows}
+    by_test = {leaf for leaf, proof in proofs().items() if proof == "test" and leaf[:3] != "T32"}
+    named = {
+        leaf: proof
+        for leaf, proof in proofs().items()
+        if proof not in ("test", "judgement", "not yet")
+    }
+    assert named == by_scenario
+    assert by_test == {*LED_BY_FAULT, "T05 g no"}
+
+
+def test_every_question_of_a_proved_leaf_is_answered_by_a_signal_of_the_lab():
+    for tree in map(trees.load, trees.names()):
+        for ending in endings(tree):
+            if ending.leaf.proof not in ("judgement", "not yet"):
+                asked = {tree.questions[question].signal for question, _ in ending.path}
+                known = asked <= set(SIGNALS)
+                assert known or len([e for e in endings(tree) if e.id == ending.id]) > 1, ending.id
+
+
+def test_a_signal_shown_beside_a_question_is_one_of_the_lab():
+    shown = {
+        name
+        for tree in map(trees.load, trees.names())
+        for question in tree.questions.values()
+        for name in question.shows
+    }
+    assert shown <= set(SIGNALS) | {"view_changes_last_hour"}
+
+
+def test_a_question_that_only_a_person_can_answer_stops_the_walk_and_says_so():
+    lab = Lab("dep-06-all-controllers-lost")
+    with pytest.raises(MissingSignal, match="two_people_agree"):
+        diagnose(trees.load("T33"), signals(lab))
+
+
+def test_what_a_walk_looked_at_stands_in_the_journal_and_replays_to_the_same():
+    lab = Lab("trn-03-six-streams")
+    for tree, subject in (("T01", {}), ("T05", {}), ("T16", FAR), ("T20", {})):
+        snapshot = signals(lab, **subject)
+        asked = [question.signal for question in trees.load(tree).questions.values()]
+        assert any(snapshot[name] is not None for name in asked if name in snapshot)
+    again = replay(lab.journal(), "trn-03-six-streams", lab.seed)
+    assert again.fingerprint() == lab.fingerprint() and again.now_s == lab.now_s
+
+
+def test_a_snapshot_looks_when_asked_and_once():
+    lab = Lab("day-1")
+    seen, began = signals(lab), lab.world.now
+    assert "memory_gb" not in seen and "memory_gb" in signals(lab, vm="shop")
+    assert lab.world.now == began
+    assert seen["partitioned"] is False
+    looked = lab.world.now
+    assert looked > began and seen["partitioned"] is False and lab.world.now == looked
+    assert signals(lab, vm="shop")["memory_gb"] is None  # there is no such VM: it cannot be told
+
+
+if __name__ == "__main__":
+    kinds = Counter(
+        proof if proof in ("test", "judgement", "not yet") else "scenario"
+        for proof in proofs().values()
+    )
+    print(f"{sum(kinds.values())} leaves: {dict(kinds)}")
