@@ -245,7 +245,7 @@ def test_time_passes_in_a_served_lab_at_its_pace():
 
 
 # They change nothing, and yet what they return, or cost, is not for everybody.
-SENSITIVE = {"state-sync export", "state-sync verify", "network speedtest"}
+SENSITIVE = {"state-sync export", "state-sync verify", "network speedtest", "node forensics"}
 
 
 def test_every_verb_says_what_it_may_do_and_who_may():

@@ -84,6 +84,10 @@ class Cluster:
         """Put a request on the wire."""
         self._carry_out(client, self.nodes[client].propose(operation, self.now))
 
+    def give_up(self, name: str, view: int) -> None:
+        """A person tells a voter to leave for `view`; see `Pbft.change_view`."""
+        self._carry_out(name, self.nodes[name].change_view(view, self.now))
+
     def round(self, passes: Callable[[Letter], bool] = lambda letter: True) -> list[Letter]:
         """Hand over what is on the wire now, unless `passes` drops it; returns what arrived."""
         letters, self.wire = [one for one in self.wire if passes(one)], []
