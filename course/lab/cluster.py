@@ -17,6 +17,7 @@ from course.dwcp.machine import Effect, Save, Send, Tell
 from course.dwcp.node import Certificate, Controller, Undelivered
 from course.dwcp.units import MS, SECOND
 from course.dwcp.worker import Worker
+from course.lab.gossip import Gossip
 from course.lab.hosts import EPOCH, PORTS, Host
 from course.lab.links import Path, Trouble
 from course.lab.seeds import Seeds
@@ -72,6 +73,7 @@ class World:
         self.on_propose: list[Callable[[Proposal], None]] = []  # of what is put before the cluster
         self.onlooker: Onlooker | None = None  # who looks at the world from time to time
         self.weather: Weather | None = None  # None: links are always the same
+        self.gossip: Gossip | None = None  # None: workers tell each other nothing
         self.voting: Voting | None = None  # None: no worker votes
         self.changed = self.env.event()  # happens when the wire, or a request, has changed
         self._arrives_at: dict[tuple[str, str], int] = {}  # the last one on a connection, us

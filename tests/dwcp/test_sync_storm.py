@@ -29,7 +29,7 @@ def test_a_seed_gives_the_same_history_again():
 class DoesNotAdvanceItsClock(Replica):
     """Writes after reading may be earlier than what they answer."""
 
-    def _observe(self, clock):
+    def observe(self, clock):
         pass
 
 
@@ -55,7 +55,7 @@ class CollectsByAgeAlone(Replica):
     """A tombstone that is old enough is forgotten, whoever lacks it."""
 
     def _collect(self, now):
-        before = self._wall_here(now) - self.settings.tombstone_ttl
+        before = self.wall_here(now) - self.settings.tombstone_ttl
         self.store.collect(lambda at: at.wall < before)
         return []
 

@@ -1,7 +1,7 @@
 """One node's copy of the registry, without a network: it is changed, read, merged into and saved.
 
 A change is applied at once, numbered, given a clock later than everything seen here, and answered
-with a `Save`. Whatever comes from others goes through `_learn` (a change) or `_accept` (an entry
+with a `Save`. Whatever comes from others goes through `take` (a change) or `accept` (an entry
 from a comparison); both move the clock on, so that what is written after reading is later.
 
 `now` is the host's monotonic clock; `wall` turns it into the host's wall clock, right or wrong.
@@ -96,7 +96,7 @@ class LocalCopy:
         if reason:
             raise ValueError(reason)
         self._latest = at
-        self._learn(Change(at, self.horizon.got.get(self.name, 0) + 1, key, delta), now)
+        self.learn(Change(at, self.horizon.got.get(self.name, 0) + 1, key, delta), now)
         durable = self.news.durable([at], len(self.members))  # at once, if one copy is enough
         return [self._save(), *told_durable(durable)]
 
@@ -108,22 +108,30 @@ class LocalCopy:
 
     def lag(self, now: int) -> int:
         """Every change made longer ago than this (us) is here."""
-        return max(0, self._wall_here(now) - self.horizon.floor(self.members))
+        return max(0, self.wall_here(now) - self.horizon.floor(self.members))
 
     # what comes from others
 
-    def _learn(self, change: Change, now: int) -> None:
+    def learn(self, change: Change, now: int) -> None:
         """Merge a change that is not here, and keep it as news."""
         self.horizon.note(change.at.node, change.number)
         self.store.merge(change.key, change.delta)
         self.news.add(change, now)
 
-    def _accept(self, key: str, value: Crdt, now: int) -> bool:
+    def take(self, change: Change, now: int) -> str | None:
+        """Merge another node's change. Why it is refused; None: it is here, now or already."""
+        reason = change.objection() or ahead(change.at, self.wall(now))
+        if reason is None and not self.horizon.knows(change.at.node, change.number):
+            self.observe(change.at)
+            self.learn(change, now)
+        return reason
+
+    def accept(self, key: str, value: Crdt, now: int) -> bool:
         """An entry from a comparison: merged, unless its clock is too far ahead."""
         newest = value.newest()
         if ahead(newest, self.wall(now)):
             return False
-        self._observe(newest)
+        self.observe(newest)
         self.store.merge(key, value)
         return True
 
@@ -131,7 +139,7 @@ class LocalCopy:
         """Forget tombstones that are old and that every member has."""
         members = self.members
         before = min(
-            self.horizon.stable(members), self._wall_here(now) - self.settings.tombstone_ttl
+            self.horizon.stable(members), self.wall_here(now) - self.settings.tombstone_ttl
         )
         forgotten = self.store.collect(lambda at: at.node in members and at.wall < before)
         return [Tell("tombstones_collected", {"count": forgotten})] if forgotten else []
@@ -142,11 +150,11 @@ class LocalCopy:
         self._latest = self._latest.tick(self.wall(now), self.name)
         return self._latest
 
-    def _observe(self, clock: Clock) -> None:
+    def observe(self, clock: Clock) -> None:
         """What is written here from now on is later than what was seen."""
         self._latest = max(self._latest, clock)
 
-    def _wall_here(self, now: int) -> int:
+    def wall_here(self, now: int) -> int:
         return max(self._latest.wall, self.wall(now))
 
     # disk

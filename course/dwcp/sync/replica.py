@@ -145,14 +145,12 @@ class Replica(LocalCopy):
         fresh = 0
         refusals: list[Effect] = []
         for change in changes:
-            reason = change.objection() or ahead(change.at, self.wall(now))
+            known = len(self.news.items)
+            reason = self.take(change, now)
             if reason:
                 refusals += self._refuse(sender, reason)
                 continue
-            if not self.horizon.knows(change.at.node, change.number):
-                self._observe(change.at)
-                self._learn(change, now)
-                fresh += 1
+            fresh += len(self.news.items) > known
             self.news.has(sender, change.at)
         return fresh, refusals
 
@@ -182,7 +180,7 @@ class Replica(LocalCopy):
         return [*self._save_merged(), *told, *(Send(sender, each, PORT) for each in answers)]
 
     def _take_entry(self, key: str, value: Crdt) -> bool:
-        taken = self._accept(key, value, self._now)
+        taken = self.accept(key, value, self._now)
         self._refused += not taken
         return taken
 

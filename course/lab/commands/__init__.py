@@ -5,12 +5,13 @@ way on a real cluster; verbs of the groups host, server and clock stand for what
 machines themselves. Wrong arguments change nothing and are answered with a code of the API.
 
 Reading order: registry (how a verb is found and refuses), machines, nodes, network, transport,
-vms, maintenance, upgrades, state, operations; health and lookups are what they share, setup what a
+vms, maintenance, upgrades, state, gossip, operations; health and lookups are what they share, setup what a
 scenario begins with.
 """
 
 from course.lab.commands import (
     forensics,
+    gossip,
     machines,
     maintenance,
     network,
@@ -43,6 +44,7 @@ __all__ = [
     "CommandError",
     "deploy",
     "forensics",
+    "gossip",
     "groups",
     "lookup",
     "machines",
