@@ -67,6 +67,7 @@ class World:
         self.messages = 0
         self.troubles: dict[str, Trouble] = {}  # what ails the wire, by a name of its own
         self.kept: dict[str, dict[str, Any]] = {}  # exports and snapshots, by name
+        self.records: list[dict[str, Any]] = []  # what operators found and decided, in their order
         self.flaws: dict[str, Any] = {}  # by version, what ails it
         self.on_start: list[Callable[[Host], None]] = []  # who wants to know of a service's start
         self.on_tell: list[Callable[[Host, Tell], None]] = []  # of all that machines tell
@@ -331,7 +332,7 @@ class World:
         found, term = None, -1
         for host in self.of_role("controller"):
             raft = raft_of(host)
-            if raft and raft.role == "leader" and raft.term > term:
+            if raft and raft.role == "leader" and raft.term > term and not host.frozen:
                 found, term = host, raft.term
         return found
 

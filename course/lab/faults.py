@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import Any
 
 from course.dwcp.units import MS, SECOND
-from course.lab import byzantine
+from course.lab import ailments, byzantine
 from course.lab.cluster import World
 from course.lab.hosts import DISK_WRITE, EPOCH, Host
 from course.lab.links import Trouble
@@ -145,6 +145,12 @@ def stream_throttled(world: World, a: str, b: str, mbps: float) -> End:
     return _ail(world, f"stream {a} {b}", trouble)
 
 
+def link_mtu(world: World, a: str, b: str, mtu: int) -> End:
+    """Packets of more than `mtu` bytes between `a` and `b` vanish, and nobody is told."""
+    _between(None, "mtu", mtu, 576, 9_000)
+    return _ail(world, f"mtu {a} {b}", Trouble(_group(world, a), _group(world, b), mtu=mtu))
+
+
 def link_flapping(world: World, a: str, b: str, down_s: float, up_s: float) -> End:
     """The link between `a` and `b` is down for `down_s` seconds, up for `up_s`, and so on."""
     _between(None, "down_s", down_s, 0.1, 3_600), _between(None, "up_s", up_s, 0.1, 3_600)
@@ -185,6 +191,14 @@ FAULTS: dict[str, Callable[..., End | None]] = {
     "stream-throttled": stream_throttled,
     "link-flapping": link_flapping,
     "bad-release": bad_release,
+    "link-mtu": link_mtu,
+    "busy-guest": ailments.busy_guest,
+    "encrypted-guest": ailments.encrypted_guest,
+    "cold-store": ailments.cold_store,
+    "failing-memory": ailments.failing_memory,
+    "expired-certificate": ailments.expired_certificate,
+    "no-tenant-network": ailments.no_tenant_network,
+    "duplicate-guest": ailments.duplicate_guest,
     **byzantine.FAULTS,
 }
 

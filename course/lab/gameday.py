@@ -54,6 +54,7 @@ class GameDay:
             name
             for name in scenarios.incidents()
             if difficulty in (None, scenarios.load(name)["difficulty"])
+            and "lab" not in scenarios.load(name)
         ]
         if not fitting:
             raise ValueError(f"no incident has difficulty {difficulty}; give 1, 2, 3 or None")

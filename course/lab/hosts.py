@@ -66,6 +66,10 @@ class Host:
     disk_full: bool = False
     cpu_speed: float = 1.0  # share of its normal speed
     service_gb: float = 0.0  # memory that the DWCP service holds
+    mtu: int = 1_500  # largest packet that it sends, bytes
+    buffer_mb: int = 16  # for what arrives out of order, MB (10^6 bytes)
+    bad_memory: bool = False  # what is written there is not always what is read
+    tenant_network: bool = True  # do the guests' networks reach it?
     restarts: int = 0  # how often the service was killed, or was stopped by a person
 
     @property

@@ -23,13 +23,14 @@ class Path:
     """Between two hosts, one way as the other. `loss` is a fraction.
 
     `stream_mbps` is the most that one connection gets, as where a provider throttles each by
-    itself; None: what the path gives.
+    itself; None: what the path gives. `mtu` is the largest packet that gets through, bytes.
     """
 
     rtt_ms: float
     capacity_mbps: float
     loss: float = 0.0
     stream_mbps: float | None = None
+    mtu: int = 1_500
 
     @property
     def mode(self) -> Mode:
@@ -53,6 +54,7 @@ class Trouble:
     capacity_share: float = 1.0
     capacity_mbps: float | None = None  # a cap for all streams together
     stream_mbps: float | None = None  # a cap for each stream
+    mtu: int = 1_500  # larger packets vanish, and nobody is told
 
     def touches(self, sender: str, to: str) -> bool:
         """Does a packet from `sender` to `to` meet it?"""
@@ -66,6 +68,7 @@ class Trouble:
             _least(path.capacity_mbps * self.capacity_share, self.capacity_mbps) or 0.0,
             round(1 - (1 - path.loss) * (1 - self.loss_added), 9),
             _least(path.stream_mbps, self.stream_mbps),
+            min(path.mtu, self.mtu),
         )
 
 
@@ -92,12 +95,13 @@ def _in(name: str, group: frozenset[str]) -> bool:
     return not group or name in group
 
 
-def rate_mbps(path: Path, streams: int, congestion_control: str) -> float:
+def rate_mbps(path: Path, streams: int, congestion_control: str, buffer_mb: float = 16.0) -> float:
     """What `streams` connections carry together, in Mbps of payload.
 
-    `congestion_control` is cubic, bbr or bbr2. Without loss either fills the link.
+    `congestion_control` is cubic, bbr or bbr2. Without loss either fills the link. No more can be
+    under way than the receiver's buffer holds, `buffer_mb` for each round trip.
     """
-    payload = path.capacity_mbps * PAYLOAD_SHARE
+    payload = min(path.capacity_mbps * PAYLOAD_SHARE, buffer_mb * 8_000 / path.rtt_ms)
     if streams < 1:
         return 0.0
     if path.stream_mbps is not None:

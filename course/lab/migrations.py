@@ -193,13 +193,13 @@ class Mover:
         if source.frozen or target.frozen:
             return None
         path = world.path(source.name, target.name)
+        if path.mtu < source.mtu:
+            return None  # small packets pass, so the streams stand; full ones vanish
         if path != self.migration.path:
             if path.mode is not self.migration.path.mode:
                 self.story.event("mode_changed", to=path.mode.value)
             self.migration.path = path
-            self.migration.rate_mbps = rate_mbps(
-                path, self.migration.streams, source.congestion_control
-            )
+            self.migration.rate_mbps = self._rate(path)
         link = transfer_us(wire, self.migration.rate_mbps)
         return max(link, self._encoding(to_encode)) + round(path.rtt_ms * MS)
 
@@ -207,6 +207,11 @@ class Mover:
         """us that the encoder needs for `size` bytes."""
         share = self.source.cpu_speed * releases.speed(self.world, self.source)
         return round(size / (_encoder_speed(self.level) * share) * SECOND)
+
+    def _rate(self, path: Path) -> float:
+        """Mbps that its streams carry on `path`."""
+        buffer_mb = min(self.source.buffer_mb, self.target.buffer_mb)
+        return rate_mbps(path, self.migration.streams, self.source.congestion_control, buffer_mb)
 
     def _forecast(self) -> Steps:
         """PBA: is it better to wait? Where links do not vary there is nothing to learn from."""
@@ -294,9 +299,7 @@ class Mover:
                 f"TRANSPORT_UNAVAILABLE: {len(ports)} of 16 data ports of {self.target.name} "
                 f"accept a connection, {STREAMS_NEEDED} are needed"
             )
-        self.migration.rate_mbps = rate_mbps(
-            self.migration.path, self.migration.streams, self.source.congestion_control
-        )
+        self.migration.rate_mbps = self._rate(self.migration.path)
         self.story.set(amst_streams=self.migration.streams)
         if releases.fails(self.world, self.source):
             raise Failed(f"INTERNAL_ERROR: the service of {self.source.name} ended the transfer")
@@ -329,6 +332,8 @@ class Mover:
         if decision.action == "verify":
             with self.story.span("verify_memory", self.target):
                 yield from self._wait(VERIFY)
+            if self.target.bad_memory:
+                self.arrived[len(self.arrived) // 2] ^= 1
             self.migration.hashes_equal = self.arrived == memory.image
             decision = self._decided(self.pre_copy.verified(self.migration.hashes_equal))
         if decision.action != "agree":

@@ -100,7 +100,7 @@ def _move_all(world: World, host: Host) -> list[dict[str, Any]]:
                 rows.append(
                     {"vm": guest.name, "status": "stayed", "target": None, "error": started}
                 )
-        over = _next_over(world, running, deadline)
+        over = _next_over(world, running, deadline) if running else []
         running = [m for m in running if m not in over]
         rows += [{k: as_rows(m)[k] for k in ("vm", "status", "target", "error")} for m in over]
     return rows

@@ -7,7 +7,7 @@ from course.lab.commands.registry import CommandError, Result, verb
 from course.lab.hosts import PORTS
 from course.lab.links import rate_mbps
 
-TEST_STREAMS = 64
+TEST_STREAMS, TEST_BUFFERS_MB = 64, 64 * 16.0
 CONGESTED_LOSS = 0.01
 
 
@@ -30,6 +30,7 @@ def network_test(world: World, source: str, target: str) -> Result:
         "rtt_ms": path.rtt_ms,
         "loss": path.loss,
         "capacity_mbps": path.capacity_mbps,
+        "mtu": path.mtu,
         "mode": path.mode.value,
         "ports": {port: why or "open" for port, why in obstacles.items()},
         "closed": [port for port, why in obstacles.items() if why],
@@ -58,7 +59,7 @@ def network_speedtest(world: World, source: str, target: str, duration: int = 10
     path = world.path(host_named(world, source).name, host_named(world, target).name)
     world.run(duration * SECOND)
     connected = reaches(world, source, target)
-    rate = rate_mbps(path, TEST_STREAMS, "bbr2") if connected else 0.0
+    rate = rate_mbps(path, TEST_STREAMS, "bbr2", TEST_BUFFERS_MB) if connected else 0.0
     return {"source": source, "target": target, "connections": TEST_STREAMS, "mbps": round(rate, 1)}
 
 
