@@ -1,10 +1,12 @@
 """All that the first cell of a notebook needs.
 
-from course.notebook import console, gameday, hint, lab, predict, quiz, show, source, steps, walk
+from course.notebook import gameday, hint, lab, predict, quiz, show, source, walk
+
+There are also `blank`, `console`, `steps` and `timed`.
 """
 
 import inspect
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,17 +18,20 @@ from course.catalogue.questions.draw import drill
 from course.faces.prometheus import query as ask_prometheus
 from course.lab import Lab
 from course.lab.gameday import GameDay
-from course.lab.signals import cluster_signals, node_signals
+from course.lab.signals import signals
 from course.telemetry.promql import Answer
 from course.widgets.answers import AnswerFile
+from course.widgets.blank import BlankTree
 from course.widgets.console import Console
 from course.widgets.hints import hints
 from course.widgets.predict import Predict
 from course.widgets.quiz import Quiz, practice
 from course.widgets.stepper import Frame, Stepper
+from course.widgets.timed import TimedTree
 from course.widgets.tree import TreeWidget
 
 __all__ = [
+    "blank",
     "console",
     "gameday",
     "hint",
@@ -37,6 +42,7 @@ __all__ = [
     "show",
     "source",
     "steps",
+    "timed",
     "walk",
 ]
 
@@ -121,13 +127,34 @@ def steps(title: str, frames: Sequence[Frame]) -> Stepper:
     return Stepper(title, frames)
 
 
-def walk(tree: str, cluster: Lab, node: str | None = None) -> TreeWidget:
-    """A decision tree on a live cluster; `node` for the trees that are about one node."""
+def walk(tree: str, cluster: Lab, **case: str) -> TreeWidget:
+    """A decision tree on a live cluster; `node`, `vm`, `source` or `target` is what it is about."""
+    return TreeWidget(trees.load(tree), lambda: signals(cluster, **case), lambda: cluster.now_s)
 
-    def look() -> dict[str, Any]:
-        return node_signals(cluster, node) if node else cluster_signals(cluster)
 
-    return TreeWidget(trees.load(tree), look=look, clock=lambda: cluster.now_s)
+def timed(
+    tree: str,
+    cluster: Lab,
+    limit_s: float = 300,
+    told: str = "",
+    look_s: float = 30,
+    **case: str,
+) -> TimedTree:
+    """A diagnosis without the tree, within `limit_s` of the cluster's time; a look takes `look_s`.
+
+    `case` as for `walk`.
+    """
+
+    def look() -> Mapping[str, Any]:
+        cluster.run(look_s)
+        return signals(cluster, **case)
+
+    return TimedTree(trees.load(tree), look, lambda: cluster.now_s, limit_s, told)
+
+
+def blank(tree: str, cases: Callable[[], Mapping[str, Mapping[str, Any]]]) -> BlankTree:
+    """A decision tree to fill in; `cases` makes snapshots by name, to run it against."""
+    return BlankTree(trees.load(tree), cases)
 
 
 def _brief(value: Any) -> Any:

@@ -9,6 +9,7 @@ allowed, 5 not reachable.
 import inspect
 import io
 import json
+import re
 import shlex
 import sys
 from collections.abc import Callable
@@ -35,7 +36,8 @@ KIND_WORDS = {
 NOT_ALLOWED = {"TOKEN_MISSING", "TOKEN_EXPIRED", "LOGIN_FAILED", "SCOPE_MISSING"}
 CHECKS = {"cluster health": "healthy", "migration test": "passed", "network test": "ok"}
 
-out, err = Console(highlight=False), Console(stderr=True, highlight=False)
+out = Console(highlight=False, force_jupyter=False)
+err = Console(stderr=True, highlight=False, force_jupyter=False)
 app = typer.Typer(
     help="Operate a DWCP cluster. In the course: the one that `course lab serve` keeps alive.",
     no_args_is_help=True,
@@ -89,7 +91,10 @@ def typed(line: str, do: Callable[..., Any]) -> tuple[int, str]:
         return 2, f"{error} in {line!r}"
     finally:
         CARRY.reset(token)
-    return code, said.getvalue()
+    return code, _COLOURS.sub("", said.getvalue())
+
+
+_COLOURS = re.compile(r"\x1b\[[0-9;]*m")  # Jupyter asks programs to use them
 
 
 def refuse(code: str, message: str) -> Any:

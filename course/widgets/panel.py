@@ -50,12 +50,13 @@ class Panel(anywidget.AnyWidget):
         raise NotImplementedError
 
     def _on_intent(self, _widget: Any, content: dict[str, Any], _buffers: Any) -> None:
-        self.note = ""
-        try:
-            self.intend(content)
-        except ValueError as error:
-            self.note = str(error)
-        self.answered += 1
+        with self.hold_sync():  # the view hears of all that changed at once
+            self.note = ""
+            try:
+                self.intend(content)
+            except ValueError as error:
+                self.note = str(error)
+            self.answered += 1
 
     def _repr_mimebundle_(self, **kwargs: Any) -> Any:
         return with_fallback(super()._repr_mimebundle_(**kwargs), self.as_html(), self.as_text())

@@ -91,7 +91,7 @@ class Quiz(Panel):
             return
         marks = [self._marked(number, kept) for kept in (self._file.answers, self._file.first)]
         last, first = marks
-        said = {"right": bool(last.mark), "why": last.why}
+        said = {"right": bool(last.mark), "why": last.why.replace("Right: ", "")}
         if last.mark or everything:
             said |= _reasons(self._questions[number], last.key)
         self.said = {**self.said, str(number): said}

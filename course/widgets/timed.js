@@ -16,7 +16,7 @@ function render({ model, el }) {
         ended ? null : element("p", { role: "group", "aria-label": "Look at" },
           ...model.get("looks").map((what) => button(what, () => send("look", { what })))),
         table("Seen so far", model.get("readings")),
-        ended ? element("p", { class: "dwcp-said dwcp-focus", tabindex: "-1" }, ended)
+        ended ? element("p", { class: "dwcp-said dwcp-focus", tabindex: "-1", "data-key": "focus" }, ended)
           : element("p", {}, element("label", {}, "What is to be done ", select), button("That is it", () => send("conclude", { outcome }))),
       ];
     },

@@ -14,7 +14,7 @@ function standing(model, send) {
   const leaf = model.get("leaf");
   if (leaf.do) {
     return [
-      element("h4", { tabindex: "-1", class: "dwcp-focus" }, `Do: ${leaf.do}`),
+      element("h4", { tabindex: "-1", class: "dwcp-focus", "data-key": "focus" }, `Do: ${leaf.do}`),
       element("p", {}, leaf.go ? `Verify: ${leaf.verify}` : `Verify within ${leaf.minutes} min: ${leaf.verify}`),
       leaf.go ? null : element("p", {}, `If it does not hold: ${/^T\d+$/.test(leaf.escalate) ? `tree ${leaf.escalate}` : leaf.escalate}`),
     ];
@@ -25,7 +25,7 @@ function standing(model, send) {
   const answers = question.answers.map(({ text }) =>
     button(text === told ? `${text} (as the cluster shows)` : text, () => send("answer", { text })));
   return [
-    element("h4", { tabindex: "-1", class: "dwcp-focus" }, `${question.id}. ${question.ask}`),
+    element("h4", { tabindex: "-1", class: "dwcp-focus", "data-key": "focus" }, `${question.id}. ${question.ask}`),
     element("p", {}, "Look with ", element("code", {}, question.look)),
     model.get("can_look") && element("p", {}, button("Look at the cluster", () => send("look"))),
     evidence(model),

@@ -56,7 +56,12 @@ function panel({ model, el, name, traits, moves = [], draw }) {
         live.textContent = "Nothing answers. If the kernel was restarted, run this cell again; if it is busy, wait.";
       }, PATIENCE_MS);
     }, WORKING_MS);
-    model.send({ intent, ...more });
+    try {
+      model.send({ intent, ...more });
+    } catch { // after a restart the model's connection takes no messages
+      clearTimeout(waiting);
+      live.textContent = "The kernel behind this has ended. Run this cell again to go on.";
+    }
   };
 
   const keep = () => {
@@ -80,11 +85,14 @@ function panel({ model, el, name, traits, moves = [], draw }) {
   };
 
   // Also for a change that stays in the view: `key` then has the focus, `said` is announced.
+  let heard = null; // the note that was announced, and after which intent
   const redraw = (key, said) => {
     const kept = { ...keep(), ...(key ? { key } : {}) };
     body.replaceChildren(...draw(send, redraw).flat().filter(Boolean));
+    const note = `${model.get("answered")} ${model.get("note")}`;
     if (said) live.textContent = said;
-    else if (live.textContent !== model.get("note")) live.textContent = model.get("note");
+    else if (note !== heard) live.textContent = model.get("note");
+    heard = note;
     restore(kept);
   };
 
