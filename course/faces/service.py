@@ -23,7 +23,7 @@ from starlette.exceptions import HTTPException
 
 from course.catalogue.errors import error_codes
 from course.dwcp.units import GIB
-from course.faces import metrics
+from course.faces import metrics, traces
 from course.faces.served import Served
 from course.faces.tokens import Accounts, need
 from course.lab.commands import SCOPES, CommandError, lookup
@@ -333,6 +333,7 @@ def make_app(served: Served, accounts: Accounts) -> FastAPI:
         return {"lab": served.lab.scenario}
 
     app.include_router(metrics.make_router(served))
+    app.include_router(traces.make_router(served))
 
     @app.get("/v3/metrics", tags=["metrics"])
     def metric(
