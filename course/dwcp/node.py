@@ -325,7 +325,8 @@ class Controller:
             return "the cluster is not bootstrapped"
         if join.config.cluster_id != self.config.cluster_id:
             return f"cluster id is {self.config.cluster_id}, not {join.config.cluster_id}"
-        return join.certificate.objection(sender, now + self.offset)
+        banned = self.registry.banned(sender, now)
+        return banned or join.certificate.objection(sender, now + self.offset)
 
     def _answer(self, index: int) -> list[Effect]:
         worker = self._waiting.pop(index, None)

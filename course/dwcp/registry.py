@@ -65,6 +65,7 @@ class Registry:
     voters: tuple[str, ...] = ()  # workers that decide by PBFT
     standing: dict[str, Standing] = field(default_factory=dict)
     quarantined: dict[str, dict[str, Any]] = field(default_factory=dict)  # by node: why, by whom
+    bans: dict[str, dict[str, Any]] = field(default_factory=dict)  # by node: until when, why
     judged: dict[int, None] = field(default_factory=dict)  # decisions of which votes are counted
     refused: dict[int, str] = field(default_factory=dict)
 
@@ -185,6 +186,16 @@ class Registry:
         self.standing[node] = replace(self.standing.get(node, Standing()), score=RELEASED_AT)
         return None
 
+    def _ban(self, command: dict[str, Any]) -> str | None:
+        """An identity does not come in again until `until`, us of the cluster's time."""
+        self.bans[command["node"]] = _without(command, "kind", "node")
+        return None
+
+    def banned(self, node: str, now: int) -> str | None:
+        """Why a node may not join now; None: it may."""
+        ban = self.bans.get(node)
+        return f"{node} is banned: {ban['reason']}" if ban and now < ban["until"] else None
+
     def would_break(self, node: str) -> str | None:
         """Why quarantining `node` would end agreement: fewer voters than a quorum are left."""
         left = [v for v in self.voters if v not in self.quarantined and v != node]
@@ -226,4 +237,5 @@ _APPLY = {
     "judge": Registry._judge,
     "quarantine": Registry._quarantine,
     "release": Registry._release,
+    "ban": Registry._ban,
 }

@@ -234,6 +234,20 @@ def test_verbs_refuse_what_makes_no_sense_and_say_what_would():
             lab.inject(fault, **arguments)
 
 
+def test_a_banned_identity_does_not_come_in_again_until_its_time_is_over():
+    lab = Lab("seven-voters", 5)
+    lab.reputation.ban(nodes=["worker-6"], duration=90, reason="keys were stolen")
+    assert [row["node"] for row in lab.node.list(status="ready")].count("worker-6") == 1
+    lab.node.remove(node="worker-6", confirm=True)
+    lab.server.start(host="worker-6")
+    row = lab.node.join(node_id="worker-6", controller="controller-1")
+    assert (row["status"], row["reason"]) == ("failed", "worker-6 is banned: keys were stolen")
+    lab.run(60)
+    assert lab.node.join(node_id="worker-6", controller="controller-1")["status"] == "ready"
+    refused = code(lab, "reputation ban", nodes=[], duration=60, reason="nobody at all")
+    assert refused == "INVALID_REQUEST"
+
+
 def test_a_released_liar_falls_again():
     lab = Lab("lab-5", 5)
     lab.reputation.release(node="worker-3", reason="it must be a mistake", approved_by="me")

@@ -14,12 +14,19 @@ from course.dwcp.consensus.suspicion import suspicion, verdict
 from course.dwcp.registry import Standing
 from course.dwcp.units import SECOND
 from course.lab.cluster import World
-from course.lab.commands.lookups import clock_text, decide, host_named, registry_of
+from course.lab.commands.lookups import (
+    clock_text,
+    decide,
+    host_named,
+    node_status,
+    registry_of,
+)
 from course.lab.commands.registry import CommandError, Result, verb
 from course.lab.hosts import EPOCH, Host
 
 SORTS = ("score", "node", "votes", "incorrect")
 REASON_WORDS = 2
+BAN_MAX = 365 * 86_400  # seconds
 
 
 @verb("reputation list", kind="R")
@@ -125,6 +132,22 @@ def reputation_release(world: World, node: str, reason: str, approved_by: str) -
     decide(world, {"kind": "release", "node": node, "reason": reason, "approved_by": approved_by})
     _heartbeats(world)
     return _row(world, host)
+
+
+@verb("reputation ban", kind="S", scope="admin")
+def reputation_ban(world: World, nodes: list[str], duration: int, reason: str) -> Result:
+    """Identities that may not join for `duration` seconds. A member is put out by node remove."""
+    hosts = [_worker(world, node) for node in nodes]
+    _check_reason(reason)
+    if not hosts or not 1 <= duration <= BAN_MAX:
+        raise CommandError(
+            "INVALID_REQUEST",
+            f"{len(hosts)} nodes for {duration} s; name one or more, for 1 to {BAN_MAX:,} s",
+        )
+    until = world.now + duration * SECOND
+    for host in hosts:
+        decide(world, {"kind": "ban", "node": host.name, "until": until, "reason": reason})
+    return [{"node": h.name, "until": _text(until), "status": node_status(world, h)} for h in hosts]
 
 
 def judgements(world: World, duration: int) -> list[tuple[int, dict[str, Any]]]:
