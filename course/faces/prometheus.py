@@ -124,6 +124,13 @@ class Prometheus:
         span = {"start": seconds(start), "end": seconds(end), "step": seconds(step)}
         return self._ask("query_range", {"query": expression, **span})
 
+    @property
+    def version(self) -> int:
+        """Its major version, 2 or 3."""
+        self._connection.request("GET", "/api/v1/status/buildinfo")
+        body = json.loads(self._connection.getresponse().read())
+        return int(body["data"]["version"].split(".")[0])
+
     def _ask(self, path: str, arguments: dict[str, str]) -> Answer:
         headers = {"Content-Type": "application/x-www-form-urlencoded"}
         self._connection.request("POST", f"/api/v1/{path}", urlencode(arguments), headers)

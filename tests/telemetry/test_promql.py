@@ -28,6 +28,23 @@ def test_a_sample_is_found_for_five_minutes_and_not_a_millisecond_longer():
     assert not promql.query(made, "up", 5 * MINUTE + 1)
 
 
+def test_version_3_leaves_out_what_is_exactly_as_old_as_the_window():
+    made = store("up 1 2 3 4 5 6 7")
+    for query, by_version in [
+        ("count_over_time(up[2m])", {2: 3, 3: 2}),
+        ("count_over_time(up[2m:1m])", {2: 3, 3: 2}),
+        ("sum_over_time(up[90s])", {2: 11, 3: 11}),
+        ("up @ 0 offset -5m", {2: 6, 3: 6}),
+    ]:
+        for version, right in by_version.items():
+            assert promql.query(made, query, 5 * MINUTE, version).value == right, (query, version)
+    alone = store("up 1")
+    assert promql.query(alone, "up", 5 * MINUTE, 2)
+    assert not promql.query(alone, "up", 5 * MINUTE, 3)
+    with pytest.raises(QueryError, match="give 2 or 3"):
+        promql.query(made, "up", 0, 1)
+
+
 def test_a_restart_of_a_counter_is_no_negative_rate():
     made = store("sent_total 0 60 120 10 70 130 190 250 310 370 430")
     # 120 before the restart, 430 after it, in 10 minutes

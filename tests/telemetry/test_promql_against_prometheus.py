@@ -54,14 +54,15 @@ def test_random_queries_on_random_series_have_the_same_answers(seed):
     random = Random(seed)
     store, queries, answered = random_store(random, markers=True), Queries(random), 0
     with Prometheus(store) as server:
+        version = server.version
         for _ in range(QUERIES):
             query = queries.query()
             at, (start, end, step) = spans(random)
             real = asked(server.query, query, at)
-            assert equal(real, asked(promql.query, store, query, at)), (seed, query, at)
-            real = asked(server.query_range, query, start, max(start, end), step)
-            ours = asked(promql.query_range, store, query, start, max(start, end), step)
-            assert equal(real, ours), (seed, query, start, end, step)
+            assert equal(real, asked(promql.query, store, query, at, version)), (seed, query, at)
+            span = (query, start, max(start, end), step)
+            real = asked(server.query_range, *span)
+            assert equal(real, asked(promql.query_range, store, *span, version)), (seed, span)
             answered += bool(real)
     assert answered > QUERIES // 3  # agreeing that there is nothing would prove little
 

@@ -13,7 +13,7 @@ import promql_parser as parser
 
 from course.telemetry.labels import Labels, show
 from course.telemetry.promql.engine import Engine, parse
-from course.telemetry.promql.select import Bounds
+from course.telemetry.promql.select import VERSION, Bounds
 from course.telemetry.promql.values import QueryError, Range, Scalar, Text, Value, Vector
 from course.telemetry.series import Store
 
@@ -79,31 +79,42 @@ class Answer:
         return pd.DataFrame(columns).sort_index()
 
 
-def query(store: Store, promql: str, at: int) -> Answer:
-    """The answer at the moment `at` (ms). QueryError says what is wrong."""
-    node = parse(promql)
+def query(store: Store, promql: str, at: int, version: int = VERSION) -> Answer:
+    """The answer at the moment `at` (ms). QueryError says what is wrong.
+
+    `version` is that of the Prometheus whose rules are followed, 2 or 3.
+    """
+    node, bounds = parse(promql), _bounds(at, at, version)
     if isinstance(node, parser.SubqueryExpr | parser.MatrixSelector):
-        return _samples(store, node, at)
-    value = _evaluate(store, node, np.array([at], np.int64), Bounds(at, at))
+        return _samples(store, node, at, bounds)
+    value = _evaluate(store, node, np.array([at], np.int64), bounds)
     if isinstance(value, Text):
         return Answer("string", (), value.value)
     return Answer("scalar" if isinstance(value, Scalar) else "vector", _lines(value, at))
 
 
-def query_range(store: Store, promql: str, start: int, end: int, step: int) -> Answer:
-    """The answer at `start`, `start + step`, ... up to `end` (ms)."""
+def query_range(
+    store: Store, promql: str, start: int, end: int, step: int, version: int = VERSION
+) -> Answer:
+    """The answer at `start`, `start + step`, ... up to `end` (ms). `version` as for `query`."""
     if step <= 0 or end < start:
         raise QueryError(f"from {start} to {end} ms by {step} ms is no span: steps go forward")
     if (end - start) // step >= POINTS_MAX:
         raise QueryError(f"over {POINTS_MAX} points a line; take a longer step")
     times = np.arange(start, end + 1, step, dtype=np.int64)
-    value = _evaluate(store, parse(promql), times, Bounds(start, end))
+    value = _evaluate(store, parse(promql), times, _bounds(start, end, version))
     if isinstance(value, Range | Text):
         raise QueryError("only an instant vector or a number can be followed over time")
     lines = (
         Line(labels, times[there], values[there]) for labels, values, there in _plain(value, times)
     )
     return Answer("matrix", tuple(sorted(lines, key=lambda line: line.labels)))
+
+
+def _bounds(start: int, end: int, version: int) -> Bounds:
+    if version not in (2, 3):
+        raise QueryError(f"version {version} of Prometheus is not known here; give 2 or 3")
+    return Bounds(start, end, version)
 
 
 def _evaluate(store: Store, node: Any, times: np.ndarray, bounds: Bounds) -> Value:
@@ -123,8 +134,8 @@ def _lines(value: Value, at: int) -> tuple[Line, ...]:
     return tuple(Line(labels, times, values) for labels, values, _ in _plain(value, times))
 
 
-def _samples(store: Store, node: Any, at: int) -> Answer:
-    value = _evaluate(store, node, np.array([at], np.int64), Bounds(at, at))
+def _samples(store: Store, node: Any, at: int, bounds: Bounds) -> Answer:
+    value = _evaluate(store, node, np.array([at], np.int64), bounds)
     assert isinstance(value, Range)
     lines = []
     for window in value.windows:

@@ -1,9 +1,9 @@
 """Selectors: from `name{label="value"}` to the samples in the store.
 
 An instant selector takes the newest sample not older than `LOOKBACK_MS`, unless that is a stale
-marker. A range selector takes all samples of a window except stale markers. Both ends of a window
-belong to it: Prometheus 2.x counts a sample that is exactly as old as the range, Prometheus 3
-does not. This follows 2.42 (`LEFT_END_INCLUDED`). Regular expressions are whole-value matches, by
+marker. A range selector takes all samples of a window except stale markers. Whether a sample
+that is exactly as old as the window belongs to it, or to the look-back, depends on the version:
+in Prometheus 2 it does, in Prometheus 3 it does not. Regular expressions match whole values, by
 Python's `re` in place of RE2: what only one of the two knows (look-ahead, `\\z`) is not portable.
 """
 
@@ -21,16 +21,24 @@ from course.telemetry.promql.values import QueryError, Range, Row, UnsupportedEr
 from course.telemetry.series import STALE_BITS, Series, Store
 
 LOOKBACK_MS = 5 * 60 * 1000
-LEFT_END_INCLUDED = True  # Prometheus 2.x; False is the rule of Prometheus 3
-_LEFT: Any = "left" if LEFT_END_INCLUDED else "right"
+VERSION = 2  # of Prometheus, whose rules are followed
 
 
 @dataclass(frozen=True, slots=True)
 class Bounds:
-    """Begin and end that were asked for, ms: what `@ start()` and `@ end()` mean."""
+    """Begin and end that were asked for, ms: what `@ start()` and `@ end()` mean.
+
+    `version` is that of the Prometheus whose rules hold, 2 or 3.
+    """
 
     start: int
     end: int
+    version: int = VERSION
+
+    @property
+    def oldest(self) -> int:
+        """How much younger than the look-back a sample must at least be, ms."""
+        return 0 if self.version == 2 else 1
 
 
 def milliseconds(duration: timedelta | None) -> int:
@@ -80,38 +88,43 @@ def compiled(pattern: str) -> re.Pattern[str]:
         raise QueryError(f"regular expression {pattern!r}: {error}") from None
 
 
-def instant(series: list[Series], times: np.ndarray, stamps: bool = False) -> Vector:
+def instant(
+    series: list[Series], times: np.ndarray, bounds: Bounds, stamps: bool = False
+) -> Vector:
     """The value (or with `stamps` the time, s) of each series at each of `times`."""
-    rows = [_newest(one, times, stamps) for one in series]
+    rows = [_newest(one, times, LOOKBACK_MS - bounds.oldest, stamps) for one in series]
     return Vector(tuple(row for row in rows if row.there.any()))
 
 
-def _newest(series: Series, times: np.ndarray, stamps: bool) -> Row:
+def _newest(series: Series, times: np.ndarray, age_max: int, stamps: bool) -> Row:
     at, values = series.arrays()
     newest = np.searchsorted(at, times, "right") - 1
     index = np.maximum(newest, 0)
-    fresh = (
-        at[index] >= times - LOOKBACK_MS if LEFT_END_INCLUDED else at[index] > times - LOOKBACK_MS
-    )
+    fresh = at[index] >= times - age_max
     there = (newest >= 0) & fresh & (values.view(np.int64)[index] != STALE_BITS)
     return Row(series.labels, at[index] / 1000.0 if stamps else values[index], there)
 
 
-def windows(series: list[Series], times: np.ndarray, length: int) -> Range:
+def windows(series: list[Series], times: np.ndarray, length: int, bounds: Bounds) -> Range:
     """The samples of each series in the `length` ms before each of `times`."""
     result = []
     for one in series:
         at, values = one.arrays()
         real = values.view(np.int64) != STALE_BITS
-        result.append(window(one.labels, at[real], values[real], times, length))
+        result.append(window(one.labels, at[real], values[real], times, length, bounds))
     return Range(tuple(result))
 
 
 def window(
-    labels: Labels, at: np.ndarray, values: np.ndarray, times: np.ndarray, length: int
+    labels: Labels,
+    at: np.ndarray,
+    values: np.ndarray,
+    times: np.ndarray,
+    length: int,
+    bounds: Bounds,
 ) -> Window:
     """The window of one series."""
-    low = np.searchsorted(at, times - length, _LEFT)
+    low = np.searchsorted(at, times - length + bounds.oldest, "left")
     high = np.searchsorted(at, times, "right")
     return Window(labels, at, values, low, high, times - length, times)
 
