@@ -102,10 +102,33 @@ def check(
 def progress(
     work: Work = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print rows as JSON.")] = False,
+    export: Annotated[
+        Path | None, typer.Option(help="Write it to a file: .json, .csv or .html.")
+    ] = None,
 ) -> None:
-    """What you have done, what your points are, and what comes next."""
-    rows = kept.overview(_folder(work), _root())
-    print(json.dumps(rows, indent=1) if as_json else kept.as_text(rows))
+    """What you have done and how long it took, what comes next, and what to repeat."""
+    folder = _folder(work)
+    rows = kept.overview(folder, _root())
+    repeat = kept.to_repeat(folder, rows, datetime.now(UTC))
+    if export:
+        _export(export, rows, repeat)
+    else:
+        print(json.dumps(rows, indent=1) if as_json else kept.as_text(rows, repeat))
+
+
+def _export(path: Path, rows: list[dict[str, Any]], repeat: list[dict[str, str]]) -> None:
+    forms = {
+        ".json": lambda: json.dumps({"notebooks": rows, "repeat": repeat}, indent=1) + "\n",
+        ".csv": lambda: kept.as_csv(rows),
+        ".html": lambda: kept.as_page(rows, repeat),
+    }
+    if path.suffix not in forms:
+        _stop(f"{path.name} must end in {', '.join(forms)}, which says what is written")
+    try:
+        path.write_text(forms[path.suffix](), "utf-8")
+    except OSError as error:
+        _stop(f"{path} cannot be written: {error.strerror}")
+    console.print(f"Written to {path}", soft_wrap=True)
 
 
 @app.command()

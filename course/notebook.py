@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
+from IPython import get_ipython
 from IPython.display import Code, display
 
 from course.catalogue import questions, trees
@@ -19,6 +20,7 @@ from course.faces.prometheus import query as ask_prometheus
 from course.lab import Lab
 from course.lab.gameday import GameDay
 from course.lab.signals import signals
+from course.spent import watch
 from course.telemetry.promql import Answer
 from course.widgets.answers import AnswerFile
 from course.widgets.blank import BlankTree
@@ -45,6 +47,9 @@ __all__ = [
     "timed",
     "walk",
 ]
+
+
+watch(get_ipython())
 
 
 def lab(scenario: str = "day-1", seed: int | str = 1) -> Lab:

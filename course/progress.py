@@ -1,73 +1,103 @@
-"""How far a learner is: one JSON file in the working folder, theirs, and never sent anywhere.
+"""How far a learner is: the map of the course with what is done, and what to do or repeat next.
 
-It holds what `course check` found, by exercise, with the best score. What was opened is seen from
-the notebooks themselves. `overview` makes rows of both, for the home notebook and the terminal.
+What was checked and how long it took is in the learner's own file (`course.learner_file`); what was
+opened is seen from the notebooks themselves. `overview` makes rows of both for the home notebook
+and the terminal, `to_repeat` what did not go well, and `as_csv` and `as_page` what can be taken
+away.
 """
 
+import csv
+import io
 import json
+from datetime import datetime
 from html import escape
 from pathlib import Path
 from typing import Any
 
+from course.learner_file import load, read, record
 from course.workspace import handed_out, is_changed
 
-FILE = "progress.json"
+__all__ = ["as_csv", "as_html", "as_page", "as_text", "overview", "read", "record", "to_repeat"]
 
-PLANNED = [
-    ("Operations", "day 2", "Monitoring, alerts, tracing; Labs 1 and 2"),
-    ("Operations", "day 3", "Migration and performance; Labs 3 and 4"),
-    ("Operations", "day 4", "Incidents, security operations; Labs 5 and 6"),
-    ("Operations", "day 5", "Advanced troubleshooting; Labs 7 and 8; the exams"),
-    ("Developer", "5 days", "APIs, components, placement, observability; 5 labs"),
-    ("Security", "3 days", "Byzantine faults, detection, response, compliance; 5 labs"),
-]
-"""What the programme has beyond the notebooks that exist; not written yet."""
-
-
-def read(work: Path) -> dict[str, dict[str, Any]]:
-    """Exercise id -> {notebook, score, max_score, message, checked_at}; empty if nothing yet."""
-    try:
-        kept: dict[str, dict[str, Any]] = json.loads((work / FILE).read_text("utf-8"))
-    except (FileNotFoundError, ValueError):
-        return {}
-    return kept
-
-
-def record(work: Path, report: dict[str, Any], checked_at: str) -> None:
-    """Keep a report of `course check`: the best score an exercise ever had stays."""
-    kept = read(work)
-    for row in report["exercises"]:
-        before = kept.get(row["exercise"], {}).get("score", 0)
-        kept[row["exercise"]] = {
-            "notebook": f"{report['assignment']}/{report['notebook']}",
-            "score": max(before, row["score"]),
-            "max_score": row["max_score"],
-            "message": row["message"],
-            "checked_at": checked_at,
-        }
-    (work / FILE).write_text(json.dumps(kept, indent=1, sort_keys=True) + "\n", "utf-8")
+TRACKS = {"ops": "Operations", "dev": "Developer", "sec": "Security"}
+FADED_DAYS = 14
+"""After so many days without it, what was done is worth another look."""
+REPEAT_MAX = 12
 
 
 def overview(work: Path | str, root: Path) -> list[dict[str, Any]]:
-    """A row for each notebook, in order: path, title, minutes, state, points; one is `next`."""
+    """A row for each notebook, in order: path, day, title, minutes, state, points; one is `next`.
+
+    `minutes` are planned, `spent_min` those in which its cells were run.
+    """
     work = Path(work)
-    kept, rows = read(work), []
+    kept, rows = load(work), []
     for name, source in handed_out(root).items():
         if "/" not in name or not name.endswith(".ipynb") or name.startswith("components/"):
             continue  # the components' notebooks are to be read when one wants to, not done
         about = json.loads(source.read_text("utf-8"))["metadata"].get("dwcp", {})
+        spent = kept["spent"].get(name, {})
         rows.append(
             {
                 "notebook": name,
+                "day": _day(name),
                 "title": about.get("title", name),
                 "minutes": about.get("minutes"),
-                **_points(name, source, work, kept),
+                "spent_min": round(spent.get("seconds", 0) / 60),
+                "last_at": spent.get("last_at", ""),
+                **_points(name, source, work, kept["exercises"]),
             }
         )
     unfinished = [row for row in rows if row["state"] != "done"]
     for row in rows:
         row["next"] = bool(unfinished) and row is unfinished[0]
     return rows
+
+
+def to_repeat(work: Path | str, rows: list[dict[str, Any]], now: datetime) -> list[dict[str, str]]:
+    """Rows {what, why, notebook}: exercises and questions that went wrong, and what has faded."""
+    work = Path(work)
+    found = [
+        {"what": name, "why": row["message"] or "not all points yet", "notebook": row["notebook"]}
+        for name, row in read(work).items()
+        if row["score"] < row["max_score"]
+    ]
+    found += _questions(work)
+    for row in rows:
+        days = _days_since(row["last_at"], now)
+        if row["state"] == "done" and days is not None and days >= FADED_DAYS:
+            why = f"done {days} days ago; can you still do it?"
+            found.append({"what": row["title"], "why": why, "notebook": row["notebook"]})
+    return found[:REPEAT_MAX]
+
+
+def _questions(work: Path) -> list[dict[str, str]]:
+    """Questions of quizzes that were wrong at the first try."""
+    found = []
+    for path in sorted(work.glob("*/*.answers.json")):
+        try:
+            results = json.loads(path.read_text("utf-8")).get("results", {}).values()
+            wrong = [row["subtopic"] for row in results if not row["right_at_first"]]
+        except (OSError, ValueError, AttributeError, LookupError, TypeError, RecursionError):
+            continue
+        for subtopic in dict.fromkeys(map(str, wrong)):
+            why = f"{wrong.count(subtopic)} wrong at the first try"
+            what = f"questions on {subtopic} ({path.name.removesuffix('.answers.json')})"
+            found.append({"what": what, "why": why, "notebook": path.parent.name})
+    return found
+
+
+def _days_since(at: str, now: datetime) -> int | None:
+    try:
+        return (now - datetime.fromisoformat(at)).days
+    except (ValueError, TypeError):
+        return None
+
+
+def _day(name: str) -> str:
+    """`ops-1/1-architecture.ipynb` -> Operations, day 1."""
+    track, _, number = name.split("/")[0].partition("-")
+    return f"{TRACKS[track]}, day {number}" if track in TRACKS else name.split("/")[0]
 
 
 def _points(name: str, source: Path, work: Path, kept: dict[str, dict[str, Any]]) -> dict[str, Any]:
@@ -82,24 +112,86 @@ def _points(name: str, source: Path, work: Path, kept: dict[str, dict[str, Any]]
     return {"score": score, "max_score": most, "state": state}
 
 
-def as_html(rows: list[dict[str, Any]]) -> str:
-    """The map as a table with links; states are words, not colours."""
-    head = "<tr><th></th><th>Notebook</th><th>Minutes</th><th>State</th><th>Points</th></tr>"
-    body = "".join(
+COLUMNS = [
+    "next", "notebook", "day", "title", "state", "score", "max_score", "minutes", "spent_min",
+    "last_at",
+]  # fmt: skip
+
+
+def as_html(rows: list[dict[str, Any]], repeat: list[dict[str, str]] | None = None) -> str:
+    """The map as a table with links, day by day, and what to repeat. States are words."""
+    head = "".join(
+        f"<th scope='col'>{name}</th>"
+        for name in ("", "Notebook", "State", "Points", "Minutes planned", "Minutes spent")
+    )
+    days = dict.fromkeys(row["day"] for row in rows)
+    body = "".join(_day_rows(day, [row for row in rows if row["day"] == day]) for day in days)
+    table = f"<table><caption>The map, and where you are</caption><tr>{head}</tr>{body}</table>"
+    if repeat is None:
+        return table
+    items = "".join(
+        f"<li><b>{escape(row['what'])}</b>: {escape(row['why'])} ({escape(row['notebook'])})</li>"
+        for row in repeat
+    )
+    listed = f"<ul>{items}</ul>" if items else "<p>Nothing to repeat at present.</p>"
+    return f"{table}<p><b>To repeat</b></p>{listed}"
+
+
+def _day_rows(day: str, rows: list[dict[str, Any]]) -> str:
+    done = sum(row["state"] == "done" for row in rows)
+    planned = sum(row["minutes"] or 0 for row in rows)
+    spent = sum(row["spent_min"] for row in rows)
+    sums = f"{_sum(rows, 'score')} of {_sum(rows, 'max_score')}"
+    cells = [f"{done} of {len(rows)} done", sums, str(planned), str(spent)]
+    first = f"<tr><td></td><th scope='row'>{escape(day)}</th>{_cells(cells)}</tr>"
+    return first + "".join(
         f"<tr><td>{'next' if row['next'] else ''}</td>"
         f'<td><a href="{escape(row["notebook"])}">{escape(row["title"])}</a></td>'
-        f"<td>{row['minutes'] or ''}</td><td>{row['state']}</td>"
-        f"<td>{row['score']:g} of {row['max_score']:g}</td></tr>"
+        + _cells(
+            [
+                row["state"],
+                f"{row['score']:g} of {row['max_score']:g}",
+                str(row["minutes"] or ""),
+                str(row["spent_min"] or ""),
+            ]
+        )
+        + "</tr>"
         for row in rows
     )
-    return f"<table>{head}{body}</table>"
 
 
-def as_text(rows: list[dict[str, Any]]) -> str:
+def _cells(texts: list[str]) -> str:
+    return "".join(f"<td>{escape(text)}</td>" for text in texts)
+
+
+def _sum(rows: list[dict[str, Any]], key: str) -> str:
+    return f"{sum(row[key] for row in rows):g}"
+
+
+def as_page(rows: list[dict[str, Any]], repeat: list[dict[str, str]]) -> str:
+    """The same as a page of its own."""
+    return (
+        '<!doctype html><html lang="en"><meta charset="utf-8"><title>My progress</title>'
+        f"<h1>My progress</h1>{as_html(rows, repeat)}</html>\n"
+    )
+
+
+def as_csv(rows: list[dict[str, Any]]) -> str:
+    """The rows for a spreadsheet."""
+    text = io.StringIO()
+    writer = csv.DictWriter(text, COLUMNS, extrasaction="ignore", lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    return text.getvalue()
+
+
+def as_text(rows: list[dict[str, Any]], repeat: list[dict[str, str]] | None = None) -> str:
     """The same for a terminal."""
     lines = [
         f"{'->' if row['next'] else '  '} {row['notebook']:<34} {row['state']:<11}"
         f"{row['score']:>5g} of {row['max_score']:g} points"
+        f"{row['spent_min']:>6} of {row['minutes'] or '-'} minutes"
         for row in rows
     ]
+    lines += [f"To repeat: {row['what']}: {row['why']}" for row in repeat or ()]
     return "\n".join(lines)

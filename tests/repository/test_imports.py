@@ -27,6 +27,7 @@ OURS = {
     "course.notebook": [
         "course.faces.prometheus",
         "course.incident",
+        "course.spent",
         "course.lab",
         "course.telemetry",
         "course.widgets",
