@@ -7,7 +7,9 @@ messages get through, and what a worker writes, which is the list of its guests:
 
 A message is lost by the chance that the path loses a packet: gossip does not send again, the next
 round says the same and more. Who is a member stands in the registry; workers follow it at once.
-Left out: controllers as members, passing on between rounds, and the time that encoding takes.
+Left out: controllers as members, passing on between rounds, the time that encoding takes, and
+clusters of more than 100 workers, whose copies would cost more than all else in the lab; for those
+`course.dwcp.sync.spread` says how fast one piece of news travels.
 Read before: `cluster`.
 """
 
@@ -24,11 +26,21 @@ from course.lab.hosts import Host
 if TYPE_CHECKING:
     from course.lab.cluster import World
 
+WORKERS_MAX = 100
 WEATHER_EVERY = 30  # rounds after which paths that vary are looked at again
 
 
+def start(world: "World") -> "Gossip | None":
+    """Let the workers of a world gossip from now on; None: there are none, or too many."""
+    if not 0 < len(world.of_role("worker")) <= WORKERS_MAX:
+        return None
+    gossip = Gossip(world)
+    gossip.step()
+    return gossip
+
+
 class Gossip:
-    """The workers' gossip in one world. `begin` starts its rounds."""
+    """The workers' gossip in one world. `step` does a round and asks for the next."""
 
     def __init__(self, world: "World") -> None:
         self.workers = world.of_role("worker")
@@ -44,11 +56,10 @@ class Gossip:
         self._chance = world.seeds.array("gossip loss")
         world.on_start.append(self._count_anew)
 
-    def begin(self) -> None:
+    def step(self) -> None:
         """A round now, and one every second."""
-        self._world.after(SECOND, self.begin)
-        if self.workers:
-            self._round()
+        self._world.after(SECOND, self.step)
+        self._round()
 
     def row(self, host: Host) -> dict[str, Any]:
         """What a worker's gossip shows: peers, messages, keys, lag in s and of whom it is."""

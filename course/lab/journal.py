@@ -10,10 +10,9 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from course.catalogue import scenarios
-from course.lab import commands, faults, releases
+from course.lab import commands, faults, gossip, releases
 from course.lab.alerts import Alerts
 from course.lab.cluster import World
-from course.lab.gossip import Gossip
 from course.lab.hosts import Host
 from course.lab.links import Path
 from course.lab.metrics import Metrics
@@ -193,6 +192,5 @@ def _world(scenario: dict[str, Any], seeds: Seeds) -> World:
     world.weather = Weather(kind, seeds) if kind else None
     world.voting = Voting(scenario["voting"], seeds) if "voting" in scenario else None
     world.on_start.append(lambda host: releases.suffer(world, host))
-    world.gossip = Gossip(world)
-    world.gossip.begin()
+    world.gossip = gossip.start(world)
     return world

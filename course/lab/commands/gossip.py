@@ -2,7 +2,7 @@
 
 from course.lab.cluster import World
 from course.lab.commands.registry import CommandError, Result, verb
-from course.lab.gossip import Gossip
+from course.lab.gossip import WORKERS_MAX, Gossip
 
 FANOUT_MAX = 64
 
@@ -42,5 +42,7 @@ def state_sync_conflicts(world: World) -> Result:
 def gossip_of(world: World) -> Gossip:
     """The workers' gossip; raises CommandError where there is none."""
     if world.gossip is None:
-        raise CommandError("INVALID_REQUEST", "no worker gossips in this scenario")
+        raise CommandError(
+            "INVALID_REQUEST", f"gossip is followed among 1 to {WORKERS_MAX} workers"
+        )
     return world.gossip
