@@ -1,8 +1,10 @@
 """A game day: an incident that you do not know, a page, and a clock.
 
-The seed draws the incident and its cluster. You acknowledge the page, look around with the
-operator's verbs, keep people informed, say what is wrong, mend it, and say that it is over. Time
-is the cluster's: every verb takes what it takes, and thinking is free unless you let time pass.
+The seed draws the incident and its cluster; now and then it draws two at once, or a false alarm,
+which is solved by looking, telling people, saying so, and leaving everything alone. You
+acknowledge the page, look around with the operator's verbs, keep people informed, say what is
+wrong, mend it, and say that it is over. Time is the cluster's: every verb takes what it takes, and
+thinking is free unless you let time pass.
 
     game = GameDay(seed=7)
     print(game.page)
@@ -26,6 +28,8 @@ ACKNOWLEDGE_S, MITIGATE_S, HOPELESS_S = 300, 900, 3_600
 FIRST_UPDATE_S, UPDATE_EVERY_S = 600, 900
 POINTS = {"detected": 15, "diagnosed": 25, "mitigated": 40, "communicated": 20}
 WRONG_DIAGNOSIS, NEEDLESS, VM_DOWN = 10, 5, 20
+FALSE_ALARM, TWO_AT_ONCE = 0.12, 0.25
+"""How often; two at once only where difficulty 3 is allowed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,20 +49,44 @@ class Score:
         return max(0, earned - self.harm)
 
 
+def draw(seed: int | str, difficulty: int | None = None) -> str:
+    """The name of an incident, of two with a plus, or of a false alarm, for a game day."""
+    if difficulty not in (None, 1, 2, 3):
+        raise ValueError(f"no incident has difficulty {difficulty}; give 1, 2, 3 or None")
+    rng = Seeds(seed).stream("gameday")
+    chance = rng.random()
+    if chance < FALSE_ALARM and difficulty != 3:
+        return rng.choice(_fitting(scenarios.false_alarms(), difficulty))
+    if chance > 1 - TWO_AT_ONCE and difficulty in (None, 3):
+        first, second = rng.choice(pairs())
+        return f"{first}+{second}"
+    return rng.choice(_fitting(scenarios.incidents(), difficulty))
+
+
+def pairs() -> list[tuple[str, str]]:
+    """Incidents that can be had at once: on the same ground, with no worker and no VM in common."""
+    able = [(name, t) for name in _fitting(scenarios.incidents()) if (t := scenarios.touched(name))]
+    return [
+        (first, second)
+        for number, (first, here) in enumerate(able)
+        for second, there in able[number + 1 :]
+        if not here & there
+        and scenarios.load(first).get("like", first) == scenarios.load(second).get("like", second)
+    ]
+
+
+def _fitting(names: list[str], difficulty: int | None = None) -> list[str]:
+    """Those of a difficulty that are no lab's."""
+    found = [(name, scenarios.load(name)) for name in names]
+    return [n for n, s in found if "lab" not in s and difficulty in (None, s["difficulty"])]
+
+
 class GameDay:
     """One incident on `lab`. `difficulty` 1 to 3 narrows the draw; None: any."""
 
     def __init__(self, seed: int | str, difficulty: int | None = None) -> None:
         self.seed, self.difficulty = seed, difficulty
-        fitting = [
-            name
-            for name in scenarios.incidents()
-            if difficulty in (None, scenarios.load(name)["difficulty"])
-            and "lab" not in scenarios.load(name)
-        ]
-        if not fitting:
-            raise ValueError(f"no incident has difficulty {difficulty}; give 1, 2, 3 or None")
-        self._incident = Seeds(seed).stream("gameday").choice(fitting)
+        self._incident = draw(seed, difficulty)
         self.lab = Lab(self._incident, seed)
         self._began_s = self.lab.now_s
         self._notes: list[dict[str, Any]] = []
@@ -89,10 +117,14 @@ class GameDay:
 
     def diagnoses(self) -> list[str]:
         """What it might be: the texts to choose from, in an order that tells nothing."""
-        return sorted(scenarios.load(name)["wrong"].strip() for name in scenarios.incidents())
+        names = [*_fitting(scenarios.incidents()), *scenarios.false_alarms()]
+        return sorted(scenarios.load(name)["wrong"].strip() for name in names)
 
     def diagnose(self, text: str) -> None:
-        """Say what is wrong, in one of `diagnoses()`; wrong ones cost points."""
+        """Say what is wrong, in one of `diagnoses()`; wrong ones cost points.
+
+        If two things are wrong, say both, one after the other.
+        """
         if text.strip() not in self.diagnoses():
             raise ValueError("choose one of diagnoses(), word for word")
         self._note("diagnosis", text=text.strip())
@@ -113,7 +145,7 @@ class GameDay:
     def score(self) -> Score:
         """Judge what was done so far. The clock stops at "done", and runs while it is not said."""
         over_s = self._first("done", self.clock_s)
-        open_goals = missing(self.lab)
+        open_goals = self._open_goals()
         harm, reasons = self._harm()
         if open_goals:
             looks = ", ".join(sorted({goal["look"] for goal in open_goals}))
@@ -140,7 +172,7 @@ class GameDay:
             "incident": incident["title"],
             "wrong": incident["wrong"].strip(),
             "shown_by": incident["signals"],
-            "mended_by": incident["fix"],
+            "mended_by": incident.get("fix", []),
             "timeline": sorted(said + acted, key=lambda row: row["s"]),
             "score": asdict(score) | {"total": score.total},
         }
@@ -152,14 +184,22 @@ class GameDay:
         found: list[float] = [note["s"] for note in self._notes if note["kind"] == kind]
         return found[0] if found else otherwise
 
+    def _open_goals(self) -> list[dict[str, Any]]:
+        """What is not resolved. A false alarm is resolved when somebody says so."""
+        if "goal" in scenarios.load(self._incident):
+            return missing(self.lab)
+        is_said = any(note["kind"] == "done" for note in self._notes)
+        return [] if is_said else [{"look": "done()"}]
+
     def _diagnosed(self) -> int:
-        """The last one counts; every wrong one before it costs."""
+        """The last ones count, as many as are wrong; every false one costs."""
         said = [note["text"] for note in self._notes if note["kind"] == "diagnosis"]
-        right = scenarios.load(self._incident)["wrong"].strip()
-        if not said or said[-1] != right:
+        right = [scenarios.load(part)["wrong"].strip() for part in self._incident.split("+")]
+        found = set(said[-len(right) :]) & set(right)
+        if not found:
             return 0
-        wrong = sum(text != right for text in said)
-        return max(0, POINTS["diagnosed"] - WRONG_DIAGNOSIS * wrong)
+        earned = round(POINTS["diagnosed"] * len(found) / len(right))
+        return max(0, earned - WRONG_DIAGNOSIS * sum(text not in right for text in said))
 
     def _kept_informed(self, over_s: float) -> bool:
         """A first update within 10 minutes, then one every 15 until it is over."""
@@ -171,7 +211,8 @@ class GameDay:
 
     def _harm(self) -> tuple[int, tuple[str, ...]]:
         """Interruptions where none was due, and guests that do not run any more."""
-        named = {str(v) for a in scenarios.load(self._incident)["fix"] for v in a["with"].values()}
+        fix = scenarios.load(self._incident).get("fix", ())
+        named = {str(value) for action in fix for value in action.get("with", {}).values()}
         needless = [
             f"{row['verb']} {' '.join(map(str, row['arguments'].values()))}"
             for row in self.lab.journal()

@@ -25,8 +25,8 @@ if TYPE_CHECKING:
     from course.telemetry.traces import Trace
 
 DAY_S = 86_400
-COMMANDS_MAX = 5_000
-"""Longest journal that is replayed."""
+COMMANDS_MAX, REPLAY_MAX_S = 5_000, 3 * DAY_S
+"""Longest journal that is replayed: actions, and virtual seconds."""
 
 
 class Lab:
@@ -165,17 +165,27 @@ def replay(journal: list[dict[str, Any]], scenario: str, seed: int | str) -> Lab
     """
     if not isinstance(journal, list) or len(journal) > COMMANDS_MAX:
         raise ValueError(f"a journal is a list of at most {COMMANDS_MAX:,} records")
+    for number, record in enumerate(journal, 1):
+        _check(number, record)
     lab = Lab(scenario, seed)
     for number, record in enumerate(journal, 1):
-        if not isinstance(record, dict) or not {"verb", "arguments"} <= set(record):
-            raise ValueError(f"record {number} of the journal needs a verb and its arguments")
-        if not isinstance(record["verb"], str) or not isinstance(record["arguments"], dict):
-            raise ValueError(f"record {number} of the journal: a verb is text, arguments are named")
         try:
             lab.do(record["verb"], **record["arguments"])
         except commands.CommandError:
             continue
+        if lab.now_s - lab.began_s > REPLAY_MAX_S:
+            raise ValueError(f"record {number} of the journal is more than 3 days after the first")
     return lab
+
+
+def _check(number: int, record: Any) -> None:
+    """Is this a record of a journal? Whether the verb exists and fits is the lab's matter."""
+    if not isinstance(record, dict) or not {"verb", "arguments"} <= set(record):
+        raise ValueError(f"record {number} of the journal needs a verb and its arguments")
+    verb, arguments = record["verb"], record["arguments"]
+    named = isinstance(arguments, dict) and all(isinstance(key, str) for key in arguments)
+    if not isinstance(verb, str) or not named:
+        raise ValueError(f"record {number} of the journal: a verb is text, arguments are named")
 
 
 def _world(scenario: dict[str, Any], seeds: Seeds) -> World:

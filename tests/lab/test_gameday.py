@@ -6,7 +6,14 @@ import pytest
 
 from course.catalogue import scenarios
 from course.lab.commands import CommandError
-from course.lab.gameday import GameDay, replayed
+from course.lab.gameday import GameDay, draw, pairs, replayed
+
+EASY, FIREWALL = "frozen-worker", "mig-01-blocked-ports"
+
+
+def game_of(name, difficulty=None):
+    """A game of this incident: the first seed that draws it."""
+    return GameDay(next(s for s in range(2_000) if draw(s, difficulty) == name), difficulty)
 
 
 def play(game, fix=True):
@@ -17,8 +24,9 @@ def play(game, fix=True):
     game.update(
         "Some changes are slow or fail; guests run. I am looking, and write again in 15 min."
     )
-    game.diagnose(incident["wrong"])
-    for action in incident["fix"] if fix else ():
+    for part in game._incident.split("+"):
+        game.diagnose(scenarios.load(part)["wrong"])
+    for action in incident.get("fix", ()) if fix else ():
         try:
             game.lab.do(action["do"], **action.get("with", {}))
         except CommandError:
@@ -29,13 +37,13 @@ def play(game, fix=True):
 def test_a_seed_draws_the_same_game_and_seeds_differ():
     first, again = GameDay(3), GameDay(3)
     assert first.page == again.page and first.lab.fingerprint() == again.lab.fingerprint()
-    assert len({GameDay(seed)._incident for seed in range(12)}) >= 4
+    assert len({draw(seed) for seed in range(40)}) >= 15
     assert scenarios.load(GameDay(3, difficulty=1)._incident)["difficulty"] == 1
     with pytest.raises(ValueError, match="no incident has difficulty 9"):
         GameDay(3, difficulty=9)
 
 
-@pytest.mark.parametrize("seed", [1, 2, 5])
+@pytest.mark.parametrize("seed", range(100, 106))
 def test_work_well_done_earns_nearly_all(seed):
     game = GameDay(seed)
     score = play(game)
@@ -44,19 +52,19 @@ def test_work_well_done_earns_nearly_all(seed):
 
 
 def test_doing_nothing_earns_nothing_and_is_told_why():
-    game = GameDay(1)
-    game.lab.run(4_000)
+    game = game_of(EASY)
+    game.lab.run(400)
     score = game.done()
     assert score.total == 0 and "not resolved" in score.reasons[-1]
 
 
 def test_talking_alone_mends_nothing():
-    score = play(GameDay(1), fix=False)
+    score = play(game_of(EASY), fix=False)
     assert score.mitigated == 0 and score.total <= 60
 
 
 def test_wrong_diagnoses_cost_and_the_last_one_counts():
-    game = GameDay(1)
+    game = game_of(EASY)
     right = scenarios.load(game._incident)["wrong"].strip()
     wrong = [text for text in game.diagnoses() if text != right]
     game.diagnose(wrong[0])
@@ -69,7 +77,7 @@ def test_wrong_diagnoses_cost_and_the_last_one_counts():
 
 
 def test_restarting_everything_is_harm():
-    game = GameDay(2)
+    game = game_of(EASY)
     for number in (1, 2, 3):
         game.lab.host.reboot(host=f"worker-{number}")
     score = game.score()
@@ -77,7 +85,7 @@ def test_restarting_everything_is_harm():
 
 
 def test_a_page_taken_late_and_silence_cost_their_points():
-    game = GameDay(5)
+    game = game_of(EASY)
     game.lab.run(400)
     game.acknowledge()
     game.lab.run(300)
@@ -89,7 +97,7 @@ def test_a_page_taken_late_and_silence_cost_their_points():
 
 
 def test_a_record_is_judged_the_same_in_a_replay():
-    game = GameDay(5, difficulty=2)
+    game = game_of(FIREWALL, difficulty=2)
     score = play(game)
     again = replayed(json.loads(json.dumps(game.record())))
     assert again.score() == score and again.debrief() == game.debrief()
@@ -106,7 +114,7 @@ def test_a_record_is_judged_the_same_in_a_replay():
     ],
 )
 def test_a_record_that_was_tampered_with_is_refused(change, words):
-    game = GameDay(5, difficulty=2)
+    game = game_of(FIREWALL, difficulty=2)
     play(game)
     record = json.loads(json.dumps(game.record()))
     change(record)
@@ -115,18 +123,60 @@ def test_a_record_that_was_tampered_with_is_refused(change, words):
 
 
 def test_a_record_of_another_seed_earns_what_its_actions_deserve():
-    game = GameDay(1)
+    game = game_of(FIREWALL)
     play(game)
-    other = next(s for s in range(2, 30) if GameDay(s)._incident != game._incident)
+    other = next(s for s in range(2_000) if draw(s) == EASY)
     record = json.loads(json.dumps(game.record())) | {"seed": other}
     record["notes"] = []
     assert replayed(record).score().mitigated == 0
 
 
 def test_the_debrief_tells_the_truth_and_the_order_of_things():
-    game = GameDay(2)
+    game = game_of(EASY)
     play(game)
     told = game.debrief()
     assert told["wrong"] and told["shown_by"] and told["mended_by"]
     times = [row["s"] for row in told["timeline"]]
     assert times == sorted(times) and told["timeline"][0]["what"] == "acknowledged"
+
+
+def test_two_at_once_are_two_things_to_find_and_to_mend():
+    first, second = pairs()[0]
+    game = game_of(f"{first}+{second}")
+    game.diagnose(scenarios.load(first)["wrong"])
+    assert game.score().diagnosed == 12
+    game.diagnose(scenarios.load(second)["wrong"])
+    assert game.score().diagnosed == 25
+    for action in scenarios.load(first)["fix"]:
+        game.lab.do(action["do"], **action.get("with", {}))
+    assert game.done().mitigated == 0
+    assert all(scenarios.load(name)["told"].strip() in game.page for name in (first, second))
+
+
+def test_a_false_alarm_is_solved_by_saying_so_and_touching_nothing():
+    alarm = next(s for s in range(2_000) if draw(s) == "quiet-moved-vm")
+    assert GameDay(alarm).score().mitigated == 0, "nobody has said that it is over"
+    score = play(GameDay(alarm))
+    assert (score.total, score.harm) == (100, 0)
+    nervous = GameDay(alarm)
+    for number in (1, 2):
+        nervous.lab.host.reboot(host=f"worker-{number}")
+    assert play(nervous).total <= 90
+
+
+@pytest.mark.parametrize("difficulty", [None, 1, 2, 3])
+def test_what_is_drawn_is_no_lab_and_of_the_difficulty_asked_for(difficulty):
+    drawn = {draw(seed, difficulty) for seed in range(60)}
+    for name in drawn:
+        parts = [scenarios.load(part) for part in name.split("+")]
+        assert all("lab" not in part for part in parts)
+        assert difficulty in (None, scenarios.load(name)["difficulty"])
+    assert any("+" in name for name in drawn) == (difficulty in (None, 3))
+
+
+def test_two_incidents_that_meet_are_about_different_things():
+    assert len(pairs()) >= 30
+    for first, second in pairs():
+        assert not scenarios.touched(first) & scenarios.touched(second)
+    with pytest.raises(ValueError, match="can meet if they are"):
+        scenarios.load("day-1+frozen-worker")

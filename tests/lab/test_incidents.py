@@ -16,7 +16,7 @@ from course.lab.commands import CommandError
 from course.lab.conditions import holds, missing, resolved
 
 INCIDENTS, FALSE_ALARMS = scenarios.incidents(), scenarios.false_alarms()
-WAIT_S = 300
+WAIT_S = 180
 CHEATS = [
     (name, i) for name in INCIDENTS for i in range(len(scenarios.load(name).get("cheats", [])))
 ]
@@ -60,7 +60,7 @@ def do(lab, actions):
 
 
 def waited(lab):
-    """Nothing is done for five minutes, or until all that ends by itself has ended."""
+    """Nothing is done for four minutes, or until all that ends by itself has ended."""
     ends = [fault.get("at_s", 0) + fault.get("for_s", 0) for fault in faults_of(lab.scenario)]
     lab.run(max(WAIT_S, *ends, 0) + 60)
     return lab

@@ -43,10 +43,11 @@ def touched(name: str) -> frozenset[str] | None:
     incident, found = load(name), set()
     for fault in incident["faults"]:
         ends = [str(fault.get(key, "")) for key in ("host", "vm", "a", "b", "region")]
+        if not any(ends):
+            return None
         found |= {part for end in ends for part in end.split(",") if part}
     for action in _actions(incident):
-        values = [str(value) for value in action.get("with", {}).values()]
-        named = {value for value in values if value.startswith("worker-")}
+        named = set(_workers(action))
         named |= {str(v) for k, v in action.get("with", {}).items() if k in ("vm", "name")}
         if not named and action["do"] not in ("clock run", "cluster health"):
             return None
@@ -86,6 +87,13 @@ def _both(name: str) -> dict[str, Any]:
 
 def _actions(incident: dict[str, Any]) -> list[dict[str, Any]]:
     return [action for part in ("before", "then", "fix") for action in incident.get(part, ())]
+
+
+def _workers(action: dict[str, Any]) -> list[str]:
+    """The workers that an action names, alone or in a list."""
+    values = action.get("with", {}).values()
+    flat = [one for value in values for one in (value if isinstance(value, list) else [value])]
+    return [one for one in flat if str(one).startswith("worker-")]
 
 
 def _is_wide(incident: dict[str, Any], found: set[str]) -> bool:

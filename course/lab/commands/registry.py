@@ -2,7 +2,8 @@
 
 import inspect
 from collections.abc import Callable
-from typing import Any
+from functools import cache
+from typing import Any, get_args, get_origin, get_type_hints
 
 from course.catalogue.errors import error_codes
 from course.lab.cluster import World
@@ -13,6 +14,9 @@ KINDS: dict[str, str] = {}
 """Verb -> R reads; C changes, and can be undone; S may interrupt service; D, D2 may lose data."""
 SCOPES: dict[str, str] = {}
 """Verb -> the scope that a caller of the API needs: read, operate or admin."""
+
+TEXT_MAX, LIST_MAX, NUMBER_MAX = 2_000, 2_000, 1e15
+"""Of an argument: characters, entries, size."""
 
 
 class CommandError(Exception):
@@ -46,7 +50,52 @@ def run(world: World, name: str, arguments: dict[str, Any]) -> Result:
         raise CommandError(
             "UNKNOWN_FIELD", f"{name}: {error}; it takes {', '.join(wanted) or 'no arguments'}"
         ) from None
+    _check(name, function, arguments)
     return function(world, **arguments)
+
+
+def _check(name: str, function: Callable[..., Result], arguments: dict[str, Any]) -> None:
+    """Arguments come from people and from files: each is of the kind that the verb takes."""
+    kinds = _kinds(function)
+    for key, value in arguments.items():
+        if not _fits(value, kinds.get(key, Any)):
+            told = repr(value) if len(repr(value)) <= 60 else f"{repr(value)[:60]}..."
+            raise CommandError(
+                "INVALID_REQUEST", f"{name}: {key} is {told}; give {_words(kinds[key])}"
+            )
+
+
+@cache
+def _kinds(function: Callable[..., Result]) -> dict[str, Any]:
+    return get_type_hints(function)
+
+
+def _fits(value: Any, kind: Any) -> bool:
+    """Is it of that kind? A whole number may be written as a fraction; text and lists are short."""
+    if kind is Any:
+        return True
+    if get_origin(kind) is list:
+        inside = get_args(kind)[0]
+        short = isinstance(value, list) and len(value) <= LIST_MAX
+        return short and all(_fits(one, inside) for one in value)
+    if get_args(kind):
+        return any(_fits(value, one) for one in get_args(kind))
+    if kind in (int, float):
+        is_number = isinstance(value, int | float) and not isinstance(value, bool)
+        bounded = is_number and abs(value) < NUMBER_MAX  # false for what is not a number at all
+        return bounded and (kind is float or value == int(value))
+    if kind is str:
+        return isinstance(value, str) and len(value) <= TEXT_MAX
+    return isinstance(value, kind)
+
+
+def _words(kind: Any) -> str:
+    names = {int: "a whole number", float: "a number", str: "text", bool: "true or false"}
+    if get_origin(kind) is list:
+        return f"a list, each {_words(get_args(kind)[0])}"
+    if get_args(kind):
+        return " or ".join(_words(one) for one in get_args(kind) if one is not type(None))
+    return names.get(kind, getattr(kind, "__name__", str(kind)))
 
 
 def lookup(name: str) -> Callable[..., Result]:
