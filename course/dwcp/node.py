@@ -155,7 +155,7 @@ class Controller:
         if saved:  # it was a member when it went down
             self.raft = raft.Raft(config.node_id, config.peers, rng, now, saved, config.timing)
             if saved.snapshot.state is not None:
-                self.registry = deepcopy(saved.snapshot.state)
+                self._take_over(saved.snapshot.state)
 
     @property
     def wake_at(self) -> int | None:
@@ -254,8 +254,13 @@ class Controller:
                 self.registry.apply(index, None if isinstance(command, raft.Members) else command)
                 more += [*self._answer(index), *self._quarantine_news(before)]
             if effect.event == "snapshot_installed":
-                self.registry = deepcopy(effect.details["state"])
+                self._take_over(effect.details["state"])
         return effects + more + self._compact(now)
+
+    def _take_over(self, state: Registry) -> None:
+        """A copy of its own. Who votes stands in the configuration, not in the state."""
+        self.registry = deepcopy(state)
+        self.registry.voters = self.jury.voters if self.jury else ()
 
     def _quarantine_news(self, before: tuple[str, ...]) -> list[Effect]:
         """The leader tells who came into quarantine, or out of it."""

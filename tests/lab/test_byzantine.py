@@ -1,5 +1,7 @@
 """Voters that lie, in the lab: what the cluster notices by itself, and what it never does to the honest."""
 
+import json
+
 import pytest
 
 from course.catalogue import scenarios
@@ -232,6 +234,14 @@ def test_verbs_refuse_what_makes_no_sense_and_say_what_would():
     }.items():
         with pytest.raises(ValueError):
             lab.inject(fault, **arguments)
+
+
+def test_logs_and_events_of_voters_are_plain_data():
+    lab = attacked("equivocation", 20, host="worker-4")
+    rows = [*lab.node.logs(node="worker-1", tail=50), *lab.events.list(duration=60)]
+    assert json.loads(json.dumps(rows)) == rows
+    told = next(row for row in rows if row.get("type") == "decided")
+    assert "Commit of worker-1" in told["certificate"]["commits"]
 
 
 def test_a_banned_identity_does_not_come_in_again_until_its_time_is_over():

@@ -1,8 +1,10 @@
 """What several verbs need: a host or VM by name, the registry, the state of a node."""
 
+from dataclasses import fields, is_dataclass
 from typing import Any
 
 from course.dwcp.consensus import majority
+from course.dwcp.consensus.signatures import Signed
 from course.dwcp.node import Controller
 from course.dwcp.placement import Node, NoFeasibleNode, Vm, place
 from course.dwcp.registry import Registry
@@ -151,6 +153,25 @@ def sync_lag_s(world: World, host: Host) -> float | None:
     if not isinstance(machine, Worker) or machine.synced_at is None:
         return None
     return seconds(world.now - machine.synced_at)
+
+
+def plain(value: Any) -> Any:
+    """What an event tells, as lists, dictionaries, texts and numbers; a signed message by name.
+
+    Bytes are shortened to 8: whoever wants to check a signature takes `node forensics`.
+    """
+    match value:
+        case bytes():
+            return value.hex()[:16]
+        case Signed():
+            return f"{type(value.body).__name__} of {value.signer}"
+        case dict():
+            return {key: plain(item) for key, item in value.items()}
+        case list() | tuple():
+            return [plain(item) for item in value]
+    if is_dataclass(value):
+        return {field.name: plain(getattr(value, field.name)) for field in fields(value)}
+    return value
 
 
 def clock_text(wall: int) -> str:

@@ -8,7 +8,7 @@ from course.dwcp.units import MS, SECOND
 from course.dwcp.worker import Worker
 from course.lab.cluster import World, raft_of
 from course.lab.commands.health import all_checks
-from course.lab.commands.lookups import clock_text, host_named, node_row, present
+from course.lab.commands.lookups import clock_text, host_named, node_row, plain, present
 from course.lab.commands.registry import CommandError, Result, verb
 from course.lab.hosts import Host
 
@@ -105,7 +105,8 @@ def node_logs(world: World, node: str, tail: int = 20) -> Result:
     host_named(world, node)
     events = [event for event in world.history if event.host == node][-tail:]
     return [
-        {"time": clock_text(event.wall), "event": event.name, **event.details} for event in events
+        {"time": clock_text(event.wall), "event": event.name, **plain(event.details)}
+        for event in events
     ]
 
 

@@ -14,7 +14,7 @@ from course.dwcp.node import Controller
 from course.dwcp.registry import Registry
 from course.dwcp.units import SECOND
 from course.lab.cluster import World
-from course.lab.commands.lookups import clock_text, host_named, registry_of, sync_lag_s
+from course.lab.commands.lookups import clock_text, host_named, plain, registry_of, sync_lag_s
 from course.lab.commands.registry import CommandError, Result, verb
 from course.lab.hosts import EPOCH, Host
 
@@ -127,7 +127,7 @@ def events_list(
     """What happened in the last `duration` seconds, by true time; `type` and `node` select."""
     since = world.now - duration * SECOND
     return [
-        {"time": clock_text(EPOCH + e.at), "node": e.host, "type": e.name, **e.details}
+        {"time": clock_text(EPOCH + e.at), "node": e.host, "type": e.name, **plain(e.details)}
         for e in world.history
         if e.at >= since and type in (None, e.name) and node in (None, e.host)
     ]
