@@ -263,8 +263,6 @@ class World:
             took = self._carry_out(host, host.machine.receive(sender, message, self.now))
             if header:
                 self.tracing.handled(span, took)
-            if self.tracing.spreading:
-                self.tracing.heard(host, message)
 
     def _carry_out(self, host: Host, effects: list[Effect]) -> int:
         """In order; what stands after a Save waits for the disk. Says how long that is, us."""

@@ -60,6 +60,7 @@ class Gossip:
         """A round now, and one every second."""
         self._world.after(SECOND, self.step)
         self._round()
+        self._world.tracing.look_around()
 
     def row(self, host: Host) -> dict[str, Any]:
         """What a worker's gossip shows: peers, messages, keys, lag in s and of whom it is."""
@@ -88,6 +89,10 @@ class Gossip:
             name: self.mesh.read(host.name, f"{name}/guests", now).value or {}
             for name in self.mesh.names
         }
+
+    def knows_of(self, host: Host, vm: str, on: str) -> bool:
+        """Does a worker know that a VM is on the worker `on`?"""
+        return vm in (self.mesh.read(host.name, f"{on}/guests", self._world.now).value or {})
 
     def _round(self) -> None:
         now, mesh = self._world.now, self.mesh

@@ -19,7 +19,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from course.dwcp.node import Controller, HeartbeatReply
+from course.dwcp.node import Controller
 from course.dwcp.units import GIB, MS, SECOND
 from course.lab.endings import Cancelled, Failed, Lost
 from course.lab.hosts import Host
@@ -181,7 +181,7 @@ class Story:
         if error:
             root.fail(error)
         if state == "completed" and proposal:
-            self.tracing.spreading.append(Spread(self.world, root, proposal))
+            self.tracing.spreading.append(Spread(self.world, root, proposal, self.migration))
         else:
             root.end()
 
@@ -219,10 +219,13 @@ class Story:
 
 
 class Spread:
-    """`state_update`: who knows of a move? Controllers apply the entry, workers hear from them."""
+    """`state_update`: who knows of a move? Controllers apply its entry, workers gossip of it."""
 
-    def __init__(self, world: "World", root: Open, proposal: "Proposal") -> None:
+    def __init__(
+        self, world: "World", root: Open, proposal: "Proposal", migration: "Migration"
+    ) -> None:
         self.world, self.root, self.index = world, root, proposal.index
+        self.vm, self.target = migration.vm, migration.target
         self.deadline = world.now + SPREAD_LIMIT
         leader, tracing = proposal.host, world.tracing
         self.update = tracing.start("state_update", leader, root.header, component="ass")
@@ -230,11 +233,11 @@ class Spread:
         self.gossip = tracing.start(
             "gossip_propagation", leader, self.update.header, component="ass"
         )
-        self.waiting = [h for h in world.hosts.values() if h.is_up and not self._knows(h, None)]
+        self.waiting = [h for h in world.hosts.values() if h.is_up and not self._knows(h)]
 
-    def is_over(self, host: Host, message: Any) -> bool:
-        """A host took a message in: does everybody know now?"""
-        if host in self.waiting and self._knows(host, message):
+    def is_over(self) -> bool:
+        """Looked at after each round of gossip: does everybody know now?"""
+        for host in [h for h in self.waiting if not h.frozen and self._knows(h)]:
             self.waiting.remove(host)
             self.gossip.event("node_informed", node=host.name)
         self.waiting = [h for h in self.waiting if h.is_up]
@@ -248,7 +251,8 @@ class Spread:
             span.end(at)
         return True
 
-    def _knows(self, host: Host, message: Any) -> bool:
+    def _knows(self, host: Host) -> bool:
         if isinstance(host.machine, Controller):
             return host.machine.raft is None or host.machine.registry.applied >= self.index
-        return isinstance(message, HeartbeatReply) and message.applied >= self.index
+        gossip = self.world.gossip
+        return gossip is None or gossip.knows_of(host, self.vm, self.target)

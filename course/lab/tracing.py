@@ -96,9 +96,9 @@ class Tracing:
         if span:
             span.end(self.world.now + took)
 
-    def heard(self, host: Host, message: Any) -> None:
-        """A host took a message in: perhaps it has learnt of a move."""
-        self.spreading = [one for one in self.spreading if not one.is_over(host, message)]
+    def look_around(self) -> None:
+        """A round of gossip is over: perhaps all know of a move now."""
+        self.spreading = [one for one in self.spreading if not one.is_over()]
 
     # looking in
 

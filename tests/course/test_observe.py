@@ -8,19 +8,19 @@ from course.observe import dashboard, draw, panel, waterfall
 
 @pytest.fixture(scope="module")
 def lab():
-    lab = Lab("all-quiet", 2)
-    lab.migration.start(vm="shop")
+    lab = Lab("day-1", 2)
+    lab.vm.create(name="shop", memory_gb=0.25, node="worker-1")
+    lab.migration.start(vm="shop", target="worker-2")
     lab.migration.wait(vm="shop")
-    lab.run(60)
+    lab.run(30)
     return lab
 
 
 def test_a_controller_that_is_down_is_seen_on_the_overview(lab):
     assert dashboard(lab).get_supxlabel().startswith("No threshold is crossed")
-    broken = Lab("all-quiet", 2)
-    broken.inject("service-stopped", host="controller-1")
-    broken.run(60)
-    assert "Cluster health: look" in dashboard(broken).get_supxlabel()
+    lab.inject("service-stopped", host="controller-1")
+    lab.run(30)
+    assert "Cluster health: look" in dashboard(lab).get_supxlabel()
 
 
 def test_a_panel_of_ones_own_is_drawn_for_the_nodes_that_were_chosen(lab):

@@ -15,8 +15,9 @@ from course.telemetry.traces import otlp
 
 @pytest.fixture(scope="module")
 def client():
-    lab = Lab("all-quiet", 2)
-    lab.migration.start(vm="shop")
+    lab = Lab("day-1", 2)
+    lab.vm.create(name="shop", memory_gb=0.25, node="worker-1")
+    lab.migration.start(vm="shop", target="worker-2")
     lab.migration.wait(vm="shop")
     lab.run(20)
     return TestClient(make_app(Served(lab, pace=0), Accounts(time.time)))

@@ -81,7 +81,7 @@ def test_slow_operations_are_found_by_their_duration(lab):
 
 
 def test_the_log_is_in_true_order_whatever_the_clocks_say():
-    lab = Lab("all-quiet", 3)
+    lab = Lab("day-1", 3)
     lab.inject("clock-skew", host="worker-2", ms=-3_600_000)
     lab.server.stop(host="worker-2")
     lab.server.start(host="worker-2")
