@@ -20,7 +20,7 @@ from course.catalogue.trees.measures import (
     steps,
 )
 from course.lab import Lab
-from course.lab.signals import cluster_signals, node_signals
+from course.lab.signals import cluster_signals
 
 ALL = [load(name) for name in trees.names()]
 
@@ -127,41 +127,6 @@ def test_what_cannot_be_told_takes_the_answer_unknown_where_there_is_one():
             load("T05"),
             {"committed_last_minute": False, "controllers_majority": True, "voters_enough": False},
         )
-
-
-NODE_FAULTS = {
-    "a": [("clock-skew", {"ms": 2_300})],
-    "b": [("closed-ports", {"first": 8091, "last": 8100})],
-    "c": [],  # a certificate that is wrong while the clock is right: issued for another id
-    "d": [("wrong-cluster-id", {"written": "prod"})],
-    "e": [],
-}
-
-
-@pytest.mark.parametrize("question", "abde")
-def test_a_node_with_a_fault_is_led_to_the_leaf_that_mends_it(question):
-    lab = Lab("day-1")
-    for fault, arguments in NODE_FAULTS[question]:
-        lab.inject(fault, host="worker-4", **arguments)
-    if question == "d":
-        lab.server.start(host="worker-4")
-        lab.node.join(node_id="worker-4", controller="controller-1")
-    walk = diagnose(load("T32"), node_signals(lab, "worker-4"))
-    assert walk.steps[-1].question == question
-    assert walk.steps[-1].answer == ("yes" if question == "e" else "no")
-
-
-def test_a_certificate_of_another_node_is_led_to_its_leaf():
-    lab = Lab("day-1")
-    lab.world.hosts["worker-4"].certificate = lab.world.hosts["worker-5"].certificate
-    walk = diagnose(load("T32"), node_signals(lab, "worker-4"))
-    assert (walk.steps[-1].question, walk.steps[-1].answer) == ("c", "no")
-
-
-def test_a_target_without_data_ports_fails_the_test_migration():
-    lab = Lab("day-1")
-    snapshot = {**node_signals(lab, "worker-4"), "test_migration_ok": False}
-    assert diagnose(load("T32"), snapshot).at.go == "T02"
 
 
 def test_a_lost_majority_is_the_first_thing_t01_finds():

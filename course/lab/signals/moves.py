@@ -13,7 +13,7 @@ EXPECTED = ((0, 0), (2, 90), (8, 360), (32, 1_800))
 """(GB, s): the upper ends of the published bands across the internet; between them, a line."""
 STAGES = {"placement": "placement", "prediction": "prediction", "consensus": "consensus",
           "reservation": "transfer", "transfer": "transfer"}  # fmt: skip
-ENDINGS = {"TIMEOUT": "timeout", "hash": "integrity", "agreed": "approval"}
+ENDINGS = {"TIMEOUT": "timeout", "agreed": "approval"}
 """Part of a migration's error -> how it ended."""
 
 
@@ -66,6 +66,8 @@ def target_accepts(case: Case) -> bool:
 def ended_by(case: Case) -> str | None:
     """timeout, integrity, approval or downtime; None: something else, or it succeeded."""
     migration = migration_in(case)
+    if migration.hashes_equal is False:
+        return "integrity"
     for part, ending in ENDINGS.items():
         if part in (migration.error or ""):
             return ending

@@ -37,9 +37,11 @@ def lagging(case: Case) -> list[Host]:
     return [h for h in workers_of(case) if (lags[h.name] or float("inf")) > LAG_S]
 
 
-def _in_one_region(hosts: list[Host]) -> bool | None:
-    """None: there are no hosts."""
-    return len({host.region for host in hosts}) == 1 if hosts else None
+def _is_one_region(case: Case, hosts: list[Host]) -> bool | None:
+    """Are they in one region, and all of its workers? None: there are no hosts."""
+    regions = {host.region for host in hosts}
+    theirs = [host for host in workers_of(case) if host.region in regions]
+    return len(regions) == 1 and len(theirs) == len(hosts) if hosts else None
 
 
 @signal()
@@ -50,8 +52,8 @@ def lagging_nodes(case: Case) -> list[str]:
 
 @signal()
 def lagging_in_one_region(case: Case) -> bool | None:
-    """Are they all in one region? None: none lags."""
-    return _in_one_region(lagging(case))
+    """Is it a region that lags, and nobody else? None: nobody lags."""
+    return _is_one_region(case, lagging(case))
 
 
 @signal()
@@ -103,8 +105,8 @@ def lost_share_a_release(case: Case) -> bool | None:
 
 @signal()
 def lost_in_one_region(case: Case) -> bool | None:
-    """Are they all in one region? None: none is lost."""
-    return _in_one_region(lost(case))
+    """Is it a region that is lost, and nobody else? None: nobody is lost."""
+    return _is_one_region(case, lost(case))
 
 
 @signal()
@@ -135,8 +137,13 @@ def _refused(case: Case, host: Host) -> bool:
 
 @signal()
 def busiest_node(case: Case) -> float:
-    """The largest share of a ready worker's memory that is taken."""
-    return max(1 - h.free_gb / h.memory_gb for h in workers_of(case) if h.is_up)
+    """The largest share of a worker that is taken, of its memory or of its processors."""
+    return max(_taken(host) for host in workers_of(case) if host.is_up)
+
+
+def _taken(host: Host) -> float:
+    cpus = sum(guest.cpus for guest in host.guests.values())
+    return max(1 - host.free_gb / host.memory_gb, cpus / host.cpus)
 
 
 @signal()
