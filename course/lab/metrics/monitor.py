@@ -70,7 +70,11 @@ class Monitor:
         node.now = self.world.now
         for follow in LOOKS:
             follow(self, self.world.now)
-        samples = ((labels_of(family, key), value) for family, key, value in node.samples())
+        samples = (
+            one
+            for family, values, numbers in node.samples()
+            for one in zip(labels_of(family, values), numbers, strict=True)
+        )
         return exposition.page(self.families, samples)
 
     def targets(self) -> list[Node]:

@@ -1,6 +1,7 @@
 """One scraped node: what it exposes now, and the series that its samples go into."""
 
 from collections.abc import Iterator
+from itertools import accumulate
 from typing import Any
 
 from course.lab.cluster import World
@@ -12,7 +13,7 @@ from course.telemetry.labels import NAME, Labels, make
 from course.telemetry.series import STALE, Series, Store
 
 METRICS_PORT = 8084
-Key = tuple[str, Values, str]  # the name of the series, its label values, and `le`
+Group = tuple[str, Values]  # the name of a family, and label values
 
 
 class Node:
@@ -25,8 +26,8 @@ class Node:
             self.regions.setdefault(one.region, []).append(one)
         self.now = 0
         self.begin()
-        self._series: dict[Key, Series] = {}
-        self._live: dict[Key, Series] = {}
+        self._series: dict[Group, list[Series]] = {}
+        self._live: dict[Group, list[Series]] = {}
         self._scraped_at: int | None = None  # ms; None: not since the service started
 
     def begin(self) -> None:
@@ -67,34 +68,41 @@ class Node:
             "region": host.region,
         }
 
-    def samples(self) -> Iterator[tuple[Family, Key, float]]:
-        """All that it exposes now."""
+    def samples(self) -> Iterator[tuple[Family, Values, list[float]]]:
+        """All that it exposes now: of each group of series the label values, and its numbers.
+
+        A gauge or counter is a group of one, a histogram has its buckets, count and sum.
+        """
         for family, read in READ[self.host.role]:
             reading = read(self)
             if isinstance(reading, dict):
                 for values, value in reading.items():
-                    yield family, (family.name, values, ""), value
+                    yield family, values, [value]
             elif reading is not None:
-                yield family, (family.name, (), ""), reading
+                yield family, (), [reading]
         for kept in KEPT[self.host.role]:
             name = kept.family.name
             for values, total in self.tallies.get(name, {}).items():
-                yield kept.family, (name, values, ""), total
+                yield kept.family, values, [total]
             for values, counts in self.histograms.get(name, {}).items():
-                yield from _histogram(kept.family, values, counts)
+                running = list(accumulate(counts[:-1]))
+                yield kept.family, values, [*running, running[-1], counts[-1]]
 
     def scrape(self, store: Store, at: int) -> None:
         """Put its samples into the store at `at` (ms); a series that is not there any more ends."""
-        live: dict[Key, Series] = {}
-        for family, key, value in self.samples():
-            series = self._series.get(key)
+        live: dict[Group, list[Series]] = {}
+        for family, values, numbers in self.samples():
+            group = (family.name, values)
+            series = self._series.get(group)
             if series is None:
-                labels = make({**self.target, **dict(labels_of(family, key))})
-                series = self._series[key] = store.series(labels)
-            if key not in self._live and family.kind != "gauge" and self._scraped_at is not None:
+                target = self.target
+                named = [make({**target, **dict(one)}) for one in labels_of(family, values)]
+                series = self._series[group] = [store.series(labels) for labels in named]
+            if group not in self._live and family.kind != "gauge" and self._scraped_at is not None:
                 _begin_at_zero(series, self._scraped_at)
-            series.append(at, float(value))
-            live[key] = series
+            for one, value in zip(series, numbers, strict=True):
+                one.append(at, value)
+            live[group] = series
         self._end(at, live)
         self._scraped_at = at
 
@@ -103,41 +111,30 @@ class Node:
         self._end(at, {})
         self._scraped_at = None
 
-    def _end(self, at: int, live: dict[Key, Series]) -> None:
-        for key, series in self._live.items():
-            if key not in live:
-                series.append(at, STALE)
+    def _end(self, at: int, live: dict[Group, list[Series]]) -> None:
+        for group, ended in self._live.items():
+            if group not in live:
+                for series in ended:
+                    series.append(at, STALE)
         self._live = live
 
 
-def labels_of(family: Family, key: Key) -> Labels:
-    """The labels of a sample as the node itself gives them."""
-    name, values, le = key
-    pairs = {NAME: name, **dict(zip(family.labels, values, strict=True))}
-    return make({**pairs, "le": le} if le else pairs)
+def labels_of(family: Family, values: Values) -> list[Labels]:
+    """The labels of a group of series as the node gives them, in the order of its numbers."""
+    pairs = dict(zip(family.labels, values, strict=True))
+    if family.kind != "histogram":
+        return [make({NAME: family.name, **pairs})]
+    bounds = [*map(number, family.buckets), "+Inf"]
+    buckets = [make({NAME: f"{family.name}_bucket", **pairs, "le": bound}) for bound in bounds]
+    ends = [make({NAME: f"{family.name}{end}", **pairs}) for end in ("_count", "_sum")]
+    return [*buckets, *ends]
 
 
-def _begin_at_zero(series: Series, at: int) -> None:
+def _begin_at_zero(group: list[Series], at: int) -> None:
     """A counter that appears late was 0 at the scrape before, or its first step would be unseen.
 
     Prometheus does the same with the created timestamp of OpenMetrics, where that is switched on.
     """
-    if series.last is None or series.last[0] < at:
-        series.append(at, 0.0)
-
-
-_BOUNDS: dict[tuple[float, ...], list[str]] = {}
-
-
-def _histogram(
-    family: Family, values: Values, counts: list[float]
-) -> Iterator[tuple[Family, Key, float]]:
-    bounds = _BOUNDS.get(family.buckets)
-    if bounds is None:
-        bounds = _BOUNDS[family.buckets] = [*map(number, family.buckets), "+Inf"]
-    bucket, running = f"{family.name}_bucket", 0.0
-    for bound, count in zip(bounds, counts, strict=False):
-        running += count
-        yield family, (bucket, values, bound), running
-    yield family, (f"{family.name}_count", values, ""), running
-    yield family, (f"{family.name}_sum", values, ""), counts[-1]
+    for series in group:
+        if series.last is None or series.last[0] < at:
+            series.append(at, 0.0)
