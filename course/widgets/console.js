@@ -68,7 +68,7 @@ function terminal(model, send, drafts) {
     drafts.line = input.value = drafts.lines[drafts.at] ?? "";
   });
   return element("div", {}, element("h4", {}, "Terminal"),
-    element("div", { class: "dwcp-scroll", role: "log", "aria-label": "Terminal output", tabindex: "0", "data-scroll": "typed", "data-key": "typed" }, ...rows),
+    element("div", { class: "dwcp-scroll", role: "region", "aria-label": "Terminal output", tabindex: "0", "data-scroll": "typed", "data-key": "typed" }, ...rows),
     element("p", {}, element("label", {}, "dwcp-cli ", input), button("Enter", give)));
 }
 
@@ -109,7 +109,7 @@ function render({ model, el }) {
       const seen = model.get("snapshot");
       return [
         clock(model, send, drafts),
-        element("div", { role: "log", "aria-label": "Pages" }, element("h4", {}, "Pages"),
+        element("div", { role: "region", "aria-label": "Pages" }, element("h4", {}, "Pages"),
           element("ul", {}, ...seen.pages.map(({ s, page }) => element("li", {}, `${s.toFixed(0)} s: ${page}`)))),
         ending(model),
         element("div", { class: "dwcp-beside" },

@@ -81,7 +81,10 @@ class Console(Panel):
                 self._now_only()
                 self.verdict = self._desk.say(kind, text) or self.verdict
                 self.note = f"Said at {self.snapshot['now_s']:.0f} s: {kind}."
+        pages = len(self.snapshot["pages"])
         self.snapshot = self._desk.look()
+        if new := self.snapshot["pages"][pages:]:
+            self.note = f"Page: {new[-1]['page']}"
 
     def type(self, line: str) -> None:
         """Type one line into the terminal."""
@@ -91,6 +94,7 @@ class Console(Panel):
         code, text = self._desk.type(line.strip())
         row = {"s": round(at_s, 1), "line": line.strip(), "code": code, "text": text.rstrip()}
         self.typed = [*self.typed, row][-TYPED_MAX:]
+        self.note = f"{row['line']}: exit code {code}."
 
     def _step(self, seconds: int) -> None:
         """In the past a step leads towards now; it does not change anything."""

@@ -8,14 +8,20 @@ to bottom: a prediction that was not made is said to be missing, and the answer 
 from html import escape
 from typing import Any
 
-import ipywidgets as widgets
+import traitlets as t
 from IPython.display import display
 
-from course.widgets.fallback import with_fallback
+from course.widgets.panel import Panel, front
 
 
-class Predict(widgets.VBox):
+class Predict(Panel):
     """A question with `choices`, or for a number with `unit` between `low` and `high`."""
+
+    _esm = front("predict")
+
+    question = t.Unicode(help="what is asked, with its unit").tag(sync=True)
+    choices: t.List = t.List(help="the answers to choose from; empty: a number").tag(sync=True)
+    revealed = t.Bool(help="whether what happened was shown").tag(sync=True)
 
     def __init__(
         self,
@@ -25,33 +31,50 @@ class Predict(widgets.VBox):
         low: float | None = None,
         high: float | None = None,
     ) -> None:
-        self.question, self.unit = question, unit
+        asked = f"{question} {_in(unit)}".strip()
+        super().__init__(title="Your prediction", question=asked, choices=choices or [])
+        self.unit, self._low, self._high = unit, low, high
         self.committed: Any = None
         self.actual: Any = None
-        self._entry = _choice(choices) if choices else _number(low, high)
-        self._button = widgets.Button(
-            description="Commit", tooltip=f"Commit your prediction: {question}"
-        )
-        self._said = widgets.HTML()
-        self._button.on_click(lambda _: self.commit(self._entry.value))
-        label = widgets.HTML(f"<b>Your prediction.</b> {escape(question)} {escape(_in(unit))}")
-        super().__init__([label, widgets.HBox([self._entry, self._button]), self._said])
 
     def commit(self, value: Any) -> None:
         """Keep `value` as the prediction; it may be changed until `reveal`."""
-        if self.actual is not None:
-            self._say("It has been revealed; a prediction made now would be a memory.")
-            return
-        if value is None:
-            self._say("Choose an answer first.")
-            return
-        self.committed = value
-        self._say(f"Committed: {self._with_unit(value)}. You may change it until you run on.")
+        if self.revealed:
+            self.note = "It has been revealed; a prediction made now would be a memory."
+        elif self._fits(value):
+            self.committed = value
+            self.note = f"Committed: {self._with_unit(value)}. You may change it until you run on."
+        else:
+            self.note = self._wanted()
+
+    def intend(self, content: dict[str, Any]) -> None:
+        """Commit."""
+        match content:
+            case {"intent": "commit", "value": value}:
+                self.commit(value)
+
+    def _fits(self, value: Any) -> bool:
+        if self.choices:
+            return value in self.choices
+        if not isinstance(value, int | float) or isinstance(value, bool) or value != value:
+            return False
+        return (self._low is None or self._low <= value) and (
+            self._high is None or value <= self._high
+        )
+
+    def _wanted(self) -> str:
+        if self.choices:
+            return "Choose an answer first."
+        bounds = [
+            f"{word} {bound:g}"
+            for word, bound in (("from", self._low), ("to", self._high))
+            if bound is not None
+        ]
+        return " ".join(["Give a number", *bounds, self.unit]).strip() + "."
 
     def reveal(self, actual: Any, because: str = "") -> None:
         """Show the prediction beside what happened."""
-        self.actual = actual
-        self._button.disabled = True
+        self.actual, self.revealed = actual, True
         text = self.beside(actual, because)
         display({"text/html": f"<p>{escape(text)}</p>", "text/plain": text}, raw=True)
 
@@ -76,21 +99,15 @@ class Predict(widgets.VBox):
     def _with_unit(self, value: Any) -> str:
         return value if isinstance(value, str) else f"{value:,.6g}{_unit(self.unit)}"
 
-    def _say(self, text: str) -> None:
-        self._said.value = f"<span role='status'>{escape(text)}</span>"
+    def as_html(self) -> str:
+        """The question, and what there is to choose from."""
+        items = "".join(f"<li>{escape(choice)}</li>" for choice in self.choices)
+        asked = f"<p><b>{self.title}.</b> {escape(self.question)}</p>"
+        return asked + (f"<ul>{items}</ul>" if items else "")
 
-    def _repr_mimebundle_(self, **kwargs: Any) -> Any:
-        text = f"Your prediction. {self.question} {_in(self.unit)}"
-        return with_fallback(super()._repr_mimebundle_(**kwargs), f"<p>{escape(text)}</p>", text)
-
-
-def _choice(choices: list[str]) -> widgets.RadioButtons:
-    return widgets.RadioButtons(options=choices, value=None, description="")
-
-
-def _number(low: float | None, high: float | None) -> widgets.BoundedFloatText:
-    bottom, top = (-1e12 if low is None else low), (1e12 if high is None else high)
-    return widgets.BoundedFloatText(value=bottom if low is not None else 0, min=bottom, max=top)
+    def as_text(self) -> str:
+        """The same as plain text."""
+        return "\n- ".join([f"{self.title}. {self.question}", *self.choices])
 
 
 def _unit(unit: str) -> str:

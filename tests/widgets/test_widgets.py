@@ -106,3 +106,23 @@ def test_hints_lie_inside_one_another_and_a_broken_one_breaks_nothing():
     html = hints(["first", lambda: "second", broken]).data
     assert html.index("first") < html.index("second") < html.index("could not: &#x27;journal&#x27;")
     assert html.count("<details>") == html.count("</details>") == 3
+
+
+@pytest.mark.parametrize("value", [None, "many", 101, -1, float("nan"), True, [5]])
+def test_what_is_no_prediction_is_answered_with_what_would_be_one(value):
+    prediction = Predict("How long?", unit="s", low=0, high=100)
+    send(prediction, intent="commit", value=value)
+    assert prediction.note == "Give a number from 0 to 100 s." and prediction.committed is None
+
+
+def test_a_choice_is_one_of_those_given():
+    prediction = Predict("Which?", choices=["raft", "pbft"])
+    send(prediction, intent="commit", value="paxos")
+    assert prediction.note == "Choose an answer first."
+    send(prediction, intent="commit", value="raft")
+    assert prediction.note.startswith("Committed: raft.")
+
+
+def test_a_prediction_reads_without_a_kernel():
+    data, _ = Predict("Which <one>?", choices=["raft", "pbft"])._repr_mimebundle_()
+    assert "Which &lt;one&gt;?" in data["text/html"] and "- pbft" in data["text/plain"]
