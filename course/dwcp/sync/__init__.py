@@ -1,8 +1,9 @@
 """ASS, Async State Synchronization: everybody learns the result, without waiting for the slowest.
 
 Values that merge: registers, sets, counters, maps, with the laws in `lattice` and the order of
-things in `clocks`. How they spread: `replica`, a machine that gossips and repairs; `gossip`, how
-fast that is for many nodes.
+things in `clocks`. How they spread: `replica`, a machine that gossips and repairs; `mesh`, a whole
+cluster's copies in step, for the lab; `gossip`, how fast news is for many nodes.
+Left out: an ordered list (RGA), and Raft for writes inside a site.
 """
 
 from course.dwcp.sync.clocks import VectorClock
