@@ -12,6 +12,7 @@ from course.lab import Lab, replay
 from course.lab.commands import CommandError
 from course.lab.commands.reputation import judgements
 from course.lab.conditions import resolved
+from tests.lab.byzantine_storm import storm
 
 VOTERS = tuple(scenarios.load("seven-voters")["voting"]["voters"])
 
@@ -234,6 +235,21 @@ def test_verbs_refuse_what_makes_no_sense_and_say_what_would():
     }.items():
         with pytest.raises(ValueError):
             lab.inject(fault, **arguments)
+
+
+def test_a_restricted_worker_gets_no_vms_and_a_bulk_quarantine_takes_it():
+    lab = attacked("vote-manipulation", 35, host="worker-3")
+    assert {r["node"]: r["status"] for r in lab.reputation.list(threshold=0.5)} == {
+        "worker-3": "restricted"
+    }
+    assert lab.node.list(status="draining")[0]["node"] == "worker-3"
+    rows = lab.reputation.quarantine_bulk(threshold=0.5, reason="wrong votes in a row")
+    assert [(row["node"], row["status"]) for row in rows] == [("worker-3", "quarantined")]
+
+
+@pytest.mark.parametrize("seed", [3, 21])
+def test_liars_and_a_bad_network_together_blame_no_honest_voter(seed):
+    assert storm(seed)[1] == []
 
 
 def test_logs_and_events_of_voters_are_plain_data():
