@@ -2,7 +2,7 @@
 
 from course.notebook import gameday, hint, lab, predict, quiz, show, source, walk
 
-There are also `blank`, `console`, `steps` and `timed`.
+There are also `blank`, `console`, `exam`, `steps` and `timed`.
 """
 
 import inspect
@@ -35,6 +35,7 @@ from course.widgets.tree import TreeWidget
 __all__ = [
     "blank",
     "console",
+    "exam",
     "gameday",
     "hint",
     "lab",
@@ -125,6 +126,12 @@ def quiz(title: str, *ids: str, seed: str = "", folder: str = ".") -> Quiz:
     """
     paper = drill(title, questions.named(ids), seed)
     return practice(paper, AnswerFile(Path(folder) / f"{title}.answers.json", title, seed))
+
+
+def exam(paper: str) -> Quiz:
+    """An exam from the file you were given; answers stay in PAPER.answers.json beside it."""
+    path = Path(paper)
+    return Quiz.from_file(path, AnswerFile(path.with_suffix(".answers.json"), path.stem, ""))
 
 
 def steps(title: str, frames: Sequence[Frame]) -> Stepper:

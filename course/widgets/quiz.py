@@ -6,8 +6,10 @@ one try again; the first try counts. For an exam it has nothing but the public p
 and no reason is on the learner's machine. Answers go into an `AnswerFile` at once.
 """
 
+import json
 from collections.abc import Mapping, Sequence
 from html import escape
+from pathlib import Path
 from typing import Any
 
 import traitlets as t
@@ -46,6 +48,19 @@ class Quiz(Panel):
             if str(number) in file.answers:
                 self._mark(number)
         self._say_standing()
+
+    @classmethod
+    def from_file(cls, path: Path, file: AnswerFile) -> "Quiz":
+        """An exam, from the file that `public` was written to; ValueError for any other file."""
+        try:
+            shown = json.loads(path.read_text("utf-8"))
+            for q in shown["questions"]:
+                int(q["number"]), q["type"], q["stem"], q["ask"], q["options"].items()
+        except OSError as error:
+            raise ValueError(f"{path} cannot be read: {error.strerror}") from None
+        except (ValueError, LookupError, TypeError, AttributeError, RecursionError):
+            raise ValueError(f"{path} is no exam paper; ask for the file anew") from None
+        return cls({"title": str(shown.get("title", path.stem)), **shown}, file)
 
     @property
     def answers(self) -> dict[str, Any]:

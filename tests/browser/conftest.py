@@ -28,6 +28,8 @@ def lab_address(work):
         sys.executable, "-m", "course.cli", "start", "--no-browser", "--work", str(work),
         "--port", str(port),
     ]  # fmt: skip
-    server = Server(command, work.parent, {"PYTHONPATH": str(ROOT)})
+    # A theme that a test chooses is not this person's.
+    settings = {"JUPYTERLAB_SETTINGS_DIR": str(work.parent / "settings")}
+    server = Server(command, work.parent, {"PYTHONPATH": str(ROOT), **settings})
     yield server.address(r"http://127\.0\.0\.1:\d+/lab/tree/home\.ipynb\?token=\S+", port)
     server.stop()

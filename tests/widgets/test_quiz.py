@@ -6,6 +6,7 @@ import pytest
 
 from course.catalogue.questions import drills, named, practice
 from course.catalogue.questions.draw import drill, public
+from course.catalogue.questions.grading import grade
 from course.widgets.answers import AnswerFile
 from course.widgets.quiz import Quiz
 from course.widgets.quiz import practice as practise
@@ -165,3 +166,29 @@ def test_a_quiz_reads_without_a_kernel(tmp_path):
 def test_a_drill_has_different_lines_matches_and_reasons(item):
     for texts in (item.prompts, [o.text for o in item.options], [o.why for o in item.options]):
         assert len(set(texts)) == len(item.key) >= 3
+
+
+def test_an_exam_goes_out_as_a_file_and_comes_back_to_be_graded(tmp_path):
+    paper = drill("exam", named(BY_TYPE.values()), "anna")
+    (tmp_path / "exam.json").write_text(json.dumps(public(paper)), "utf-8")
+    file = AnswerFile(tmp_path / "exam.answers.json", "exam", "")
+    widget = Quiz.from_file(tmp_path / "exam.json", file)
+    for question in paper.questions:
+        send(widget, intent="answer", number=question.number, given=right(question))
+    came_back = json.loads((tmp_path / "exam.answers.json").read_text("utf-8"))["answers"]
+    assert grade(paper, came_back).total == len(paper.questions)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [b"", b"[]", b"{}", b'{"questions": [1]}', b'{"questions": [{"number": 1}]}', b"\xff"],
+)
+def test_what_is_no_exam_paper_is_said(tmp_path, content):
+    (tmp_path / "x.json").write_bytes(content)
+    with pytest.raises(ValueError, match="is no exam paper"):
+        Quiz.from_file(tmp_path / "x.json", AnswerFile(tmp_path / "a.json", "x", ""))
+
+
+def test_an_exam_paper_that_is_not_there_is_said(tmp_path):
+    with pytest.raises(ValueError, match="cannot be read: No such file"):
+        Quiz.from_file(tmp_path / "x.json", AnswerFile(tmp_path / "a.json", "x", ""))
