@@ -44,9 +44,12 @@ class Served:
         self._lock = threading.RLock()
         self._stopped = threading.Event()
 
-    def do(self, verb: str, arguments: dict[str, Any]) -> Any:
-        """Carry out a verb; one at a time."""
-        with self._lock:
+    def do(
+        self, verb: str, arguments: dict[str, Any], traceparent: str | None = None,
+        request_id: str | None = None,
+    ) -> Any:  # fmt: skip
+        """Carry out a verb; one at a time. Its traces go on from the caller's `traceparent`."""
+        with self._lock, self.lab.world.tracing.asked(traceparent, request_id):
             return self.lab.do(verb, **arguments)
 
     def look(self, at: Callable[[Lab], Seen]) -> Seen:

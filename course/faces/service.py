@@ -12,6 +12,7 @@ import re
 import secrets
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable
+from contextvars import ContextVar
 from datetime import UTC, datetime
 from typing import Annotated, Any
 
@@ -32,6 +33,8 @@ from course.lab.hosts import EPOCH
 VERSION = "3.0.0"
 KEYS_KEPT = 1_000  # idempotency keys
 LIMIT_DEFAULT, LIMIT_MAX = 50, 500
+ASKED: ContextVar[tuple[str | None, str]] = ContextVar("asked", default=(None, ""))
+"""Of the request that is being answered: its `traceparent` and its id."""
 
 
 class Body(BaseModel):
@@ -118,12 +121,14 @@ def make_app(served: Served, accounts: Accounts) -> FastAPI:
 
     def verb(who: dict[str, str], word: str, /, **arguments: Any) -> Any:
         need(who, SCOPES[word])
-        return served.do(word, {k: v for k, v in arguments.items() if v is not None})
+        given = {k: v for k, v in arguments.items() if v is not None}
+        return served.do(word, given, *ASKED.get())
 
     @app.middleware("http")
     async def mark(request: Request, go_on: Callable[[Request], Awaitable[Response]]) -> Response:
         given = request.headers.get("X-Request-Id", "")
         request.state.id = given if 0 < len(given) <= 64 else f"req-{secrets.token_hex(6)}"
+        ASKED.set((request.headers.get("traceparent"), request.state.id))
         response = await _once(request, go_on, answers)
         response.headers["X-Request-Id"] = request.state.id
         response.headers["DWCP-Version"] = VERSION

@@ -10,8 +10,9 @@
                                           decompression, side by side
       state_update                        local_update, gossip_propagation
 
-Downtime is the end of activate_target minus the start of stop_and_copy. What the lab does not
-model in detail has the published typical times (`PARTS`, `BESIDE`) and says `modelled` of itself.
+Downtime is the end of activate_target minus the start of stop_and_copy. A cluster that is too large
+for gossip in the lab has no state_update. What the lab does not
+model in detail has the published typical times (`PARTS`, `BESIDE`; the latter say `modelled`).
 Below vote_collection each voter has its append_entries (see `tracing`).
 """
 
@@ -69,17 +70,19 @@ class Story:
         moved, before = self.migration, self.tracing.requests.get(self.migration.vm)
         failed = before is not None and before.failed
         root = self.tracing.start(
-            "vm_migration_request", self._leader(), self.tracing.current, "dwcp-api",
+            "vm_migration_request", self._leader(), self.tracing.caller, "dwcp-api",
             follows=(before,) if before and failed else (),
             vm_id=moved.vm, vm_size_bytes=moved.memory, migration_id=moved.id,
             source_node=moved.source, target_node=moved.target, component="api",
-            network_mode=moved.path.mode.value,
+            network_mode=moved.path.mode.value, request_id=self.tracing.request_id,
         )  # fmt: skip
         self.tracing.requests[moved.vm] = root
         self.tracing.about[root.header.split("-")[1]] = {
             "vm_id": moved.vm, "migration_id": moved.id, "source_node": moved.source,
             "target_node": moved.target, "network_mode": moved.path.mode.value,
         }  # fmt: skip
+        if self.tracing.request_id:
+            self.tracing.about[root.header.split("-")[1]]["request_id"] = self.tracing.request_id
         self._open.append(root)
 
     @contextmanager
@@ -180,7 +183,7 @@ class Story:
         root.set(status=state)
         if error:
             root.fail(error)
-        if state == "completed" and proposal:
+        if state == "completed" and proposal and self.world.gossip:
             self.tracing.spreading.append(Spread(self.world, root, proposal, self.migration))
         else:
             root.end()

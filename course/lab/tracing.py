@@ -30,6 +30,8 @@ class Tracing:
     def __init__(self, world: "World", on: bool = True) -> None:
         self.world, self.on = world, on
         self.current: str | None = None
+        self.caller: str | None = None  # the `traceparent` of who asks, from outside the lab
+        self.request_id: str | None = None  # and what they call their request
         self.requests: dict[str, Open] = {}  # by VM, its latest migration
         self.about: dict[str, dict[str, Any]] = {}  # by trace id, what its log lines say
         self.spreading: list[Any] = []  # `story.Spread`: of which moves not all nodes know yet
@@ -66,6 +68,15 @@ class Tracing:
             yield
         finally:
             self.current = before
+
+    @contextmanager
+    def asked(self, caller: str | None, request_id: str | None) -> Iterator[None]:
+        """What is started in here is started for somebody outside."""
+        self.caller, self.request_id = caller, request_id
+        try:
+            yield
+        finally:
+            self.caller = self.request_id = None
 
     # what the world says
 

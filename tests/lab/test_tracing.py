@@ -138,6 +138,15 @@ def test_a_node_that_went_silent_is_not_waited_for_longer_than_15_s():
     assert spread.attributes["nodes.missing"] == 1 and spread.duration == 15_000_000
 
 
+def test_where_there_is_no_gossip_the_request_ends_with_the_migration():
+    def silent(lab):
+        lab.world.gossip = None
+
+    trace = moved(before=silent).trace("shop")
+    assert [child.name for child in trace.children(trace.root)] == STAGES[:-1]
+    assert not trace.root.is_open
+
+
 def test_an_unknown_migration_is_named_with_those_there_are(lab):
     with pytest.raises(ValueError, match="no trace of 'bank'; there are mig-1-shop"):
         lab.trace("bank")

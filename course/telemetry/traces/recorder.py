@@ -88,11 +88,13 @@ class Recorder:
         return [_value(span, now) for span in self._kept.spans]
 
     def traces(self, now: Mapping[str, int]) -> list[Trace]:
-        """All traces, oldest first."""
-        by_id: dict[str, list[Span]] = {}
-        for span in self.spans(now):
-            by_id.setdefault(span.trace_id, []).append(span)
-        return [Trace(spans) for spans in by_id.values()]
+        """A trace for each request, oldest first; a caller's own spans are not known here."""
+        top: dict[str, str] = {}  # by span id, the span that its request began with
+        requests: dict[str, list[Span]] = {}
+        for span in self.spans(now):  # parents start before their children
+            top[span.span_id] = top.get(str(span.parent_id), span.span_id)
+            requests.setdefault(top[span.span_id], []).append(span)
+        return [Trace(spans) for spans in requests.values()]
 
 
 def header(span: Recording) -> str:
