@@ -158,7 +158,7 @@ REGIONS = {"a": "us-east", "b": "eu-west"}
 CONTROLLERS = [f"controller-{number}" for number in range(1, 4)]
 
 
-def every(fault, hosts, after_s=0, **arguments):
+def each(fault, hosts, after_s=0, **arguments):
     return faults(*((fault, {"host": host, **arguments}) for host in hosts), after_s=after_s)
 
 
@@ -173,7 +173,7 @@ def stopped_and_started(lab):
 
 
 LED_BY_FAULT = {
-    "T01 c yes": ({}, steps(to("worker-2"), every("crash", ["worker-2"]))),
+    "T01 c yes": ({}, steps(to("worker-2"), each("crash", ["worker-2"]))),
     "T03 a yes": (
         VM,
         steps(
@@ -189,16 +189,29 @@ LED_BY_FAULT = {
             to("worker-8"),
         ),
     ),
-    "T06 c yes": ({}, every("slow-cpu", CONTROLLERS, share=0.1)),
-    "T13 a none": ({}, every("crash", CONTROLLERS)),
+    "T06 c yes": ({}, each("slow-cpu", CONTROLLERS, share=0.1)),
+    "T13 a none": ({}, each("crash", CONTROLLERS)),
     "T13 d yes": ({}, stopped_and_started),
     "T15 a yes": (FAR, faults(("link-loss", {**REGIONS, "loss": 0.06}))),
-    "T17 b 15-30 %": (VM | FAR, steps(created, every("slow-cpu", ["worker-1"], share=0.2))),
+    "T17 b 15-30 %": (VM | FAR, steps(created, each("slow-cpu", ["worker-1"], share=0.2))),
     "T17 c 27-160 Mbps": (
         VM | FAR,
         steps(created, faults(("link-capped", {**REGIONS, "mbps": 100}))),
     ),
 }  # fmt: skip
+
+
+LIAR = {"node": "worker-2"}
+LED_AMONG_VOTERS = {
+    "T05 g no": ({}, each("crash", ["worker-1", "worker-2", "worker-3"], after_s=60)),
+    "T21 a yes": ({"node": "worker-1"}, each("equivocation", ["worker-1"], after_s=30)),
+    "T21 d metrics, beyond what the hardware can do": (
+        {"node": "worker-5"},
+        each("false-metrics", ["worker-5"], memory_gb=512, after_s=10),
+    ),
+    "T21 e yes": (LIAR, each("vote-manipulation", ["worker-2"], every=3, after_s=60)),
+    "T21 e no": (LIAR, each("vote-manipulation", ["worker-2"], every=12, after_s=120)),
+}
 
 
 def led(lab, leaf, subject):
@@ -223,10 +236,12 @@ def test_a_fault_is_led_to_the_leaf_that_fits_it(leaf):
     assert led(lab, leaf, subject) == leaf
 
 
-def test_voters_that_are_missing_are_found_though_the_controllers_decide():
+@pytest.mark.parametrize("leaf", LED_AMONG_VOTERS)
+def test_a_voter_that_lies_is_led_to_the_leaf_that_fits_it(leaf):
+    subject, before = LED_AMONG_VOTERS[leaf]
     lab = Lab("seven-voters")
-    every("crash", ["worker-1", "worker-2", "worker-3"], after_s=60)(lab)
-    assert led(lab, "T05", {}) == "T05 g no"
+    before(lab)
+    assert led(lab, leaf, subject) == leaf
 
 
 def proofs():
@@ -242,16 +257,17 @@ def test_the_trees_and_these_tables_say_the_same():
     assert named <= walked
     assert {leaf for leaf, _ in walked} == {leaf for leaf, _ in named}
     by_test = {leaf for leaf, proof in proofs().items() if proof == "test"}
-    assert by_test == {*LED_BY_FAULT, "T05 g no"}
+    assert by_test == {*LED_BY_FAULT, *LED_AMONG_VOTERS}
 
 
-def test_every_question_of_a_proved_leaf_is_answered_by_a_signal_of_the_lab():
+def test_some_way_to_every_proved_leaf_asks_only_what_the_lab_can_answer():
+    ways = {}
     for tree in map(trees.load, trees.names()):
         for ending in endings(tree):
-            if ending.leaf.proof not in ("judgement", "not yet"):
-                asked = {tree.questions[question].signal for question, _ in ending.path}
-                known = asked <= set(SIGNALS)
-                assert known or len([e for e in endings(tree) if e.id == ending.id]) > 1, ending.id
+            asked = {tree.questions[question].signal for question, _ in ending.path}
+            ways.setdefault(ending.id, []).append(asked <= set(SIGNALS))
+    proved = [leaf for leaf, proof in proofs().items() if proof not in ("judgement", "not yet")]
+    assert [leaf for leaf in proved if not any(ways[leaf])] == []
 
 
 def test_a_signal_shown_beside_a_question_is_one_of_the_lab():

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from course.catalogue import scenarios
 from course.catalogue.trees import Leaf, MissingSignal, Snapshot, Tree, diagnose
 
 Filled = Mapping[str, str]
@@ -43,6 +44,12 @@ def right(tree: Tree) -> dict[str, str]:
         for q in tree.questions.values()
         for answer in q.answers
     }
+
+
+def proved_by(tree: Tree) -> list[str]:
+    """The incidents that lead to leaves of this tree, as the leaves name them, each once."""
+    named = (leaf.proof for leaf in _leaves(tree) if leaf.proof in scenarios.incidents())
+    return list(dict.fromkeys(named))
 
 
 def check(tree: Tree, place: str, to: str) -> None:

@@ -3,12 +3,14 @@
 Costs are upper bounds by the rules of the course, in minutes: a question may take 5, and what a
 leaf says to do is given up after 15, or sooner if its verification is due sooner. A leaf that
 hands over to another tree costs what that tree costs at most. Nothing here is measured on people.
+
+`python -m course.catalogue.trees.measures` shows it for every tree.
 """
 
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from course.catalogue.trees import HYPOTHESIS_MIN, Answer, Leaf, Tree, load
+from course.catalogue.trees import HYPOTHESIS_MIN, Answer, Leaf, Tree, load, names
 
 QUESTION_MIN = 5
 """Minutes after which a question counts as one that cannot be answered."""
@@ -112,3 +114,18 @@ def _cost_of_question(tree: Tree, name: str) -> Cost:
 
 def _cost_of_answer(tree: Tree, answer: Answer) -> Cost:
     return cost_of_leaf(answer.leaf) if answer.leaf else _cost_of_question(tree, answer.next or "")
+
+
+def _summary(tree: Tree) -> str:
+    counts = steps(tree).values()
+    fewest, most = min(low for low, _ in counts), max(high for _, high in counts)
+    dearest = cost_of_tree(tree)
+    return (
+        f"{tree.id}  {len(tree.questions)} questions, {len(counts)} leaves, {fewest}-{most} steps; "
+        f"dearest walk {dearest.questions} questions, {dearest.minutes} min  {tree.title}"
+    )
+
+
+if __name__ == "__main__":
+    for name in names():
+        print(_summary(load(name)))
