@@ -2,6 +2,7 @@
 
     {look: node list, where: {node: worker-3}, field: status, is: ready}
     {look: host list, each: true, field: clock_offset_ms, at_most: 100}
+    {look: alerts, where: {alert: WorkersNotReady}, field: firing_s, at_least: 0}
 
 Looking costs what it costs an operator: time, and for a test migration a small VM. It is not
 written into the journal.
@@ -69,7 +70,7 @@ def _fits(condition: dict[str, Any], found: Any) -> bool:
 def _look(lab: Lab, condition: dict[str, Any]) -> Any:
     """What the verb answers, or its refusal; of a list the row or each row, of a row the field."""
     try:
-        found = commands.run(lab.world, condition["look"], condition.get("with", {}))
+        found = _answer(lab, condition["look"], condition.get("with", {}))
     except commands.CommandError as error:
         return error
     steps = condition["field"].split(".") if "field" in condition else []
@@ -81,6 +82,11 @@ def _look(lab: Lab, condition: dict[str, Any]) -> Any:
     if isinstance(found, list) and condition.get("each"):
         return [_field(row, steps) for row in found]
     return _field(found, steps)
+
+
+def _answer(lab: Lab, look: str, arguments: dict[str, Any]) -> Any:
+    """Alerts are what the monitoring says; all else is a verb."""
+    return lab.alerts.history() if look == "alerts" else commands.run(lab.world, look, arguments)
 
 
 def _field(found: Any, steps: list[str]) -> Any:

@@ -97,6 +97,7 @@ class Mover:
         self.target = world.hosts[migration.target]
         self.guest = self.source.guests[migration.vm]
         self.level = self.source.level if self.guest.level is None else self.guest.level
+        self.was_running = self.guest.running  # a VM that is shut down stays so
         self.slowed = 0.0  # share of the guest's speed that waiting for pages takes
         self.pre_copy = PreCopy(
             migration.memory, migration.path.mode, limit=self.guest.max_downtime
@@ -413,7 +414,7 @@ class Mover:
         """The guest leaves the source and runs on the target, with `memory`."""
         with self.story.span("activate_target", self.target):
             here = self.source.guests.pop(self.migration.vm)
-            self.target.guests[here.name] = replace(here, memory=memory, running=True)
+            self.target.guests[here.name] = replace(here, memory=memory, running=self.was_running)
             assert self.migration.paused_at is not None
             self.migration.downtime = self.world.now - self.migration.paused_at
             details = {"vm": here.name}
@@ -447,7 +448,7 @@ class Mover:
 
     def _resume(self, why: str, state: str) -> None:
         """Nothing is lost: the source has the whole guest, and it runs on there."""
-        self.guest.running = self.source.powered
+        self.guest.running = self.source.powered and self.was_running
         self.world.propose({"kind": "abandon", "vm": self.migration.vm})
         self.migration.error = why
         self._finish(state)

@@ -145,3 +145,17 @@ def test_a_thousand_workers_are_usable():
     lab.vm.create(name="shop", memory_gb=0.25)
     lab.migration.start(vm="shop")
     assert lab.migration.wait(vm="shop")["status"] == "completed"
+
+
+def test_a_vm_that_is_shut_down_stays_so_when_it_moves_or_its_node_is_exchanged_in_haste():
+    lab = Lab("day-1", seed=6)
+    lab.vm.create(name="off", memory_gb=0.25, node="worker-1")
+    lab.vm.stop(vm="off")
+    lab.migration.start(vm="off", target="worker-2")
+    assert lab.migration.wait(vm="off")["status"] == "completed"
+    assert lab.vm.inspect(vm="off")["status"] == "paused"
+    lab.upgrade.start(version="3.0.1", nodes=["worker-2"], method="emergency")
+    assert lab.vm.inspect(vm="off")["status"] == "paused"
+    assert not lab.vm.probe(vm="off")["answers"]
+    lab.vm.start(vm="off")
+    assert lab.vm.probe(vm="off")["answers"]

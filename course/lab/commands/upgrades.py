@@ -156,16 +156,15 @@ def _emergency(world: World, hosts: list[Host], version: str, batch: int) -> str
     size = max(1, round(len(hosts) * WAVE))
     for start in range(0, len(hosts), size):
         wave = hosts[start : start + size]
-        for host in wave:
-            for guest in host.guests.values():
-                guest.running = False
-                world.tell(host, "guest_stopped", {"vm": guest.name, "by": "emergency exchange"})
+        stopped = [(host, g) for host in wave for g in host.guests.values() if g.running]
+        for host, guest in stopped:
+            guest.running = False
+            world.tell(host, "guest_stopped", {"vm": guest.name, "by": "emergency exchange"})
         _exchange(world, wave, version)
         world.run(WAVES_APART)
-        for host in wave:
-            for guest in host.guests.values():
-                guest.running = True
-                world.tell(host, "guest_started", {"vm": guest.name})
+        for host, guest in stopped:
+            guest.running = host.powered
+            world.tell(host, "guest_started", {"vm": guest.name})
     return None
 
 
