@@ -16,6 +16,7 @@ from IPython.display import Code, display
 
 from course.catalogue import questions, trees
 from course.catalogue.questions.draw import drill
+from course.catalogue.trees.blank import proved_by
 from course.faces.prometheus import query as ask_prometheus
 from course.lab import Lab
 from course.lab.gameday import GameDay
@@ -164,9 +165,19 @@ def timed(
     return TimedTree(trees.load(tree), look, lambda: cluster.now_s, limit_s, told)
 
 
-def blank(tree: str, cases: Callable[[], Mapping[str, Mapping[str, Any]]]) -> BlankTree:
-    """A decision tree to fill in; `cases` makes snapshots by name, to run it against."""
-    return BlankTree(trees.load(tree), cases)
+def blank(
+    tree: str, cases: Callable[[], Mapping[str, Mapping[str, Any]]] | None = None, **case: str
+) -> BlankTree:
+    """A decision tree to fill in, and to run against `cases`: snapshots by name.
+
+    By default these are the incidents that the tree's own leaves name; `case` as for `walk`.
+    """
+    loaded = trees.load(tree)
+
+    def incidents() -> dict[str, Mapping[str, Any]]:
+        return {name: signals(Lab(name), **case) for name in proved_by(loaded)}
+
+    return BlankTree(loaded, cases or incidents)
 
 
 def _brief(value: Any) -> Any:

@@ -83,6 +83,17 @@ def test_a_blank_tree_reads_without_a_kernel_and_does_not_tell():
     assert all(q.ask in data["text/plain"] for q in T32.questions.values())
 
 
+def test_a_blank_tree_is_run_against_the_incidents_that_its_leaves_name():
+    from course.notebook import blank
+
+    widget = blank("T07")
+    for place, to in right(widget.tree).items():
+        widget.fill(place, to)
+    assert [(row["case"], row["right"]) for row in widget.run()] == [("syn-03-partition", True)]
+    send(widget, intent="clear")
+    assert "is not filled in" in widget.run()[0]["led to"]
+
+
 class Clock:
     now = 100.0
 
