@@ -56,6 +56,8 @@ bench: setup  ## ratios against what there is already (docs/benchmarks.md); take
 	@$(BIN)/python -m benchmarks.hostile
 	@$(BIN)/python -m benchmarks.encoding
 	@$(BIN)/python -m benchmarks.prediction
+	@$(BIN)/python -m benchmarks.placement
+	@$(BIN)/python -m benchmarks.consensus
 	@$(BIN)/python -m benchmarks.lab
 	@$(BIN)/python -m benchmarks.migration
 	@$(BIN)/python -m benchmarks.transport

@@ -1,6 +1,6 @@
 """AMST over real TCP against iperf3 with as many streams, on an emulated path; and the models.
 
-    sudo .venv/bin/python -m benchmarks.transport [--full] [--rate 50] [--seconds 7]
+    sudo .venv/bin/python -m benchmarks.transport [--full] [--streams 1,8] [--rate 50] [--seconds 7]
 
 Each cell is one path (RTT, loss), one kernel controller and one number of streams. iperf3 and AMST
 run one after the other on a path made anew with the same seed, for the same time, and both count
@@ -30,7 +30,7 @@ from course.lab.links import Path, rate_mbps
 from course.lab.wire import Bottleneck, race
 
 RATE_MBPS, SECONDS = 50.0, 7.0
-QUICK = [(10, 0.0), (100, 0.001), (100, 0.01)]  # RTT ms, loss
+QUICK = [(10, 0.0), (50, 0.001), (100, 0.001), (100, 0.01), (100, 0.05), (200, 0.001)]  # ms, loss
 QUICK_STREAMS = (1, 8)
 FULL = [(rtt, loss) for rtt in (10, 50, 100, 200) for loss in (0.0, 0.001, 0.01, 0.05)]
 FULL_STREAMS = (1, 4, 8, 16)
@@ -71,8 +71,8 @@ HEAD = """\
 def main() -> None:
     """Print the table line by line, then what the ratios come to."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--quick", action="store_true", help="12 cells, the default")
-    parser.add_argument("--full", action="store_true", help="128 cells, about 50 minutes")
+    parser.add_argument("--full", action="store_true", help="128 cells, 50 minutes, instead of 24")
+    parser.add_argument("--streams", type=numbers, help="only these, such as 1,8")
     parser.add_argument("--rate", type=float, default=RATE_MBPS, help="of the link, Mbit/s")
     parser.add_argument("--seconds", type=float, default=SECONDS, help="of each measurement")
     parser.add_argument("--seed", type=int, default=1)
@@ -84,15 +84,26 @@ def main() -> None:
     elif asked.send:
         print(asyncio.run(send(json.loads(asked.send))))
     else:
-        compare(asked.full, asked.rate, asked.seconds, asked.seed)
+        paths, counts = (FULL, FULL_STREAMS) if asked.full else (QUICK, QUICK_STREAMS)
+        compare(paths, asked.streams or counts, asked.rate, asked.seconds, asked.seed)
 
 
-def compare(full: bool, rate: float, seconds: float, seed: int) -> None:
+def numbers(text: str) -> tuple[int, ...]:
+    """Whole numbers, by commas.
+
+    >>> numbers("1,8")
+    (1, 8)
+    """
+    return tuple(int(word) for word in text.split(","))
+
+
+def compare(
+    paths: list[tuple[int, float]], counts: tuple[int, ...], rate: float, seconds: float, seed: int
+) -> None:
     """Every cell of the grid."""
     reason = missing() or (None if shutil.which("iperf3") else "there is no iperf3; install it")
     if reason:
         raise SystemExit(reason)
-    paths, counts = (FULL, FULL_STREAMS) if full else (QUICK, QUICK_STREAMS)
     print(f"Link {rate:g} Mbit/s, queue of one BDP, {seconds:g} s each, seed {seed}; Mbit/s.\n")
     print(HEAD, flush=True)
     cells = []

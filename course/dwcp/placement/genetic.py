@@ -100,10 +100,10 @@ class Genetic:
 
     def __call__(self, problem: Problem, rng: Rng) -> Ints:
         """The best plan that was found, int[V]; raises Infeasible if there was none."""
-        return _Search(self, Units.of(problem), rng).run()
+        return Search(self, Units.of(problem), rng).run()
 
 
-class _Search:
+class Search:
     """One run."""
 
     def __init__(self, genetic: Genetic, units: Units, rng: Rng) -> None:
