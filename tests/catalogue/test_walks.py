@@ -132,6 +132,9 @@ LED_BY_SCENARIO = {
         ("T09 e over 1 % for 2 minutes", {}, nothing),
         ("T10 g no", {}, nothing),
     ],
+    "mig-03-slow-release": [
+        ("T09 f in the rollout window, worse by over 20 % for 10 minutes", {}, nothing)
+    ],
     "mig-08-two-copies": [("T11 a yes", {}, nothing)],
     "mig-09-stuck-drain": [("T19 b yes", {"vm": "reports"}, nothing)],
     "plc-04-hot-spot": [("T20 b yes", {}, nothing)],
@@ -172,6 +175,24 @@ def stopped_and_started(lab):
     lab.run(30)
 
 
+def controllers_upgraded(lab):
+    lab.inject("bad-release", version="3.1.0", kind="crash-loop", amount=1.0)
+    lab.upgrade.start(version="3.1.0", nodes=CONTROLLERS, method="in-place")
+    lab.run(3)
+
+
+def every_worker_full(lab):
+    for number in range(1, 11):
+        lab.vm.create(name=f"vm-{number}", memory_gb=0.25, cpus=4, node=f"worker-{number}")
+
+
+def memory_used_up(lab):
+    """All services leak, and the node with a large VM is the first that runs out."""
+    lab.vm.create(name="large", memory_gb=4, node="worker-1")
+    lab.inject("bad-release", version="3.0.0", kind="leak", amount=2.0)
+    lab.run(120)
+
+
 LED_BY_FAULT = {
     "T01 c yes": ({}, steps(to("worker-2"), each("crash", ["worker-2"]))),
     "T03 a yes": (
@@ -190,6 +211,10 @@ LED_BY_FAULT = {
         ),
     ),
     "T06 c yes": ({}, each("slow-cpu", CONTROLLERS, share=0.1)),
+    "T08 d yes": ({}, memory_used_up),
+    "T13 b the release": ({}, controllers_upgraded),
+    "T19 b no": ({"vm": "vm-1"}, every_worker_full),
+    "T33 b no": ({}, each("crash", CONTROLLERS[1:], after_s=5)),
     "T13 a none": ({}, each("crash", CONTROLLERS)),
     "T13 d yes": ({}, stopped_and_started),
     "T15 a yes": (FAR, faults(("link-loss", {**REGIONS, "loss": 0.06}))),
@@ -204,6 +229,7 @@ LED_BY_FAULT = {
 LIAR = {"node": "worker-2"}
 LED_AMONG_VOTERS = {
     "T05 g no": ({}, each("crash", ["worker-1", "worker-2", "worker-3"], after_s=60)),
+    "T05 g yes": ({}, faults(("partition", {"region": "eu-west"}), after_s=60)),
     "T21 a yes": ({"node": "worker-1"}, each("equivocation", ["worker-1"], after_s=30)),
     "T21 d metrics, beyond what the hardware can do": (
         {"node": "worker-5"},

@@ -7,6 +7,8 @@ from course.lab.signals.looking import Case, signal
 from course.lab.signals.spread import ENDS, lost, minutes_since_release, workers_of
 
 RELEASE_MIN = 60.0
+WORSE, HALVED = 1.2, 2.0
+"""Times as long as before: worse by over 20 %, and half the performance."""
 CRASHING = 2 * MINUTE
 TREND = 15 * MINUTE
 
@@ -42,8 +44,10 @@ def release_is_cause(case: Case) -> bool | None:
     """Is what fails on a version that nothing else has? None: all have it, for an hour or less."""
     bad = failing(case)
     since = minutes_since_release(case)
-    if not bad or since is None:
+    if since is None:
         return False
+    if not bad:
+        return slowness_of_newest(case) > WORSE
     theirs = {host.version for host in bad}
     others = {host.version for host in case.world.hosts.values() if host not in bad}
     if len(theirs) == 1 and not theirs & others:
@@ -75,6 +79,28 @@ def error_share(case: Case) -> float:
     since = case.world.now - HOUR
     ended = [m for m in case.world.every_migration if m.ended is not None and m.ended >= since]
     return sum(m.state == "failed" for m in ended) / len(ended) if ended else 0.0
+
+
+@signal()
+def performance_against_baseline(case: Case) -> str:
+    """How a test move from the newest version goes beside one from another version."""
+    slowness, since = slowness_of_newest(case), minutes_since_release(case)
+    if since is not None and since <= RELEASE_MIN and slowness > WORSE:
+        return "worse in window"
+    return "halved outside window" if slowness >= HALVED else "as before"
+
+
+def slowness_of_newest(case: Case) -> float:
+    """How many times as long a test move takes from the newest version; 1 if there is one only."""
+    ready = [h for h in workers_of(case) if h.is_up]
+    newest = max(host.version for host in ready)
+    new = [host.name for host in ready if host.version == newest]
+    old = [host.name for host in ready if host.version != newest]
+    if not old or len(ready) < 3:
+        return 1.0
+    target = next(host.name for host in reversed(ready) if host.name not in (new[0], old[0]))
+    moves = [case.lab.migration.test(source=name, target=target) for name in (new[0], old[0])]
+    return float(moves[0]["duration_s"] / moves[1]["duration_s"])
 
 
 @signal()
