@@ -4,7 +4,7 @@ A family is one name with its type, unit, help and labels. A counter only rises 
 in `_total`; a gauge is whatever it is now; a histogram counts observations under each bound and
 is three kinds of series: `_bucket` with the label `le`, `_sum` and `_count`. Units are base units
 (seconds, bytes, ratio). Left out: summaries, state sets and native histograms, which DWCP does
-not export. The families of DWCP itself are in `dwcp`.
+not export. Those of DWCP itself are declared where they are fed, in `course.lab.metrics`.
 """
 
 from collections.abc import Iterable

@@ -5,7 +5,7 @@ have ended gets a stale marker, a NaN of its own (the bits that Prometheus uses)
 moment or later finds nothing, instead of the last value for five more minutes.
 
 Prometheus' storage does more: here nothing is compressed, deleted or written to disk.
-Read next: `exposition` (the store as text), `scrape` (how samples get in), `promql.engine`.
+Read next: `exposition` (the store as text), `promql.engine` (questions to it).
 """
 
 import struct

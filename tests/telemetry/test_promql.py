@@ -125,6 +125,37 @@ def test_a_wrong_query_is_refused_with_its_text(query):
     assert len(str(error.value)) > 20
 
 
+@pytest.mark.parametrize(
+    ("query", "words"),
+    [
+        ("(" * 2_000 + "up" + ")" * 2_000, "nested too deeply"),
+        ("sum(" * 2_000 + "up" + ")" * 2_000, "at most 5,000 characters"),
+        ("sum_over_time(up[1000d:1ms])", "steps; at most 1,000,000"),
+        ("max_over_time(max_over_time(vector(1)[3d:1s])[3d:1s])", "samples at once"),
+        ('up{node=~"(a+)+b"}', "a repetition of what repeats or branches"),
+        ('up{node=~"(a|aa)*b"}', "a repetition of what repeats or branches"),
+        ('up{node=~"((?:a|b){1,9}c)+"}', "a repetition of what repeats or branches"),
+        ("up @ -1e18", "before 1970"),
+        ("up @ 1e300", "too far away"),
+        ('up{node=~"["}', "illegal regex"),
+        ("up \ud800", "surrogates"),
+    ],
+    ids=lambda text: text[:20],
+)
+def test_a_query_that_would_exhaust_the_evaluator_is_refused_in_time(query, words):
+    made = store(f'up{{node="{"a" * 40}"}} 1x20')
+    with pytest.raises(QueryError, match=words):
+        promql.query(made, query, 10 * MINUTE)
+
+
+@pytest.mark.parametrize(
+    "pattern",
+    ["a.*", "worker-[0-9]+", "(a|b)", "(eu|us)-.+", r"a\\(b+c", "[]a-z+]+", "(?:ab)+", "(a)?b*"],
+)
+def test_a_usual_regular_expression_is_not_refused(pattern):
+    promql.query(store("up 1x20"), f'up{{node=~"{pattern}"}}', 0)
+
+
 def test_a_span_has_a_point_where_there_is_a_value_and_none_where_there_is_not():
     found = promql.query_range(store("up 1 1 stale _ _ _ 1"), "up", 0, 6 * MINUTE, MINUTE)
     assert list(found.lines[0].times) == [0, MINUTE, 6 * MINUTE]

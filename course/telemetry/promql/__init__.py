@@ -1,6 +1,6 @@
 """PromQL on a store of time series. `query` for a moment, `query_range` for a span (a graph).
 
-Read next: `engine` (how a query is evaluated), `values` (what a value is).
+Read next: `engine` (how a query is evaluated), `values` (what a value is), `limits`.
 """
 
 from course.telemetry.promql.answer import Answer, Line, query, query_range

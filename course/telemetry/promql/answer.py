@@ -118,8 +118,11 @@ def _bounds(start: int, end: int, version: int) -> Bounds:
 
 
 def _evaluate(store: Store, node: Any, times: np.ndarray, bounds: Bounds) -> Value:
-    with np.errstate(all="ignore"):  # dividing by zero has an answer in PromQL
-        return Engine(store, bounds).evaluate(node, times)
+    try:
+        with np.errstate(all="ignore"):  # dividing by zero has an answer in PromQL
+            return Engine(store, bounds).evaluate(node, times)
+    except RecursionError:
+        raise QueryError("the query is nested too deeply") from None
 
 
 def _plain(value: Value, times: np.ndarray) -> list[tuple[Labels, np.ndarray, np.ndarray]]:

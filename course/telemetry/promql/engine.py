@@ -20,6 +20,7 @@ from course.telemetry.labels import nameless
 from course.telemetry.promql import over_time, select
 from course.telemetry.promql.aggregate import aggregate, by, excluding
 from course.telemetry.promql.functions import FUNCTIONS
+from course.telemetry.promql.limits import check_moments, check_text
 from course.telemetry.promql.operators import (
     combine_sets,
     match_vectors,
@@ -47,6 +48,7 @@ _SETS = ("and", "or", "unless")
 
 def parse(promql: str) -> parser.Expr:
     """The syntax tree of a query; QueryError says what is wrong with the text."""
+    check_text(promql)
     try:
         return parser.parse(promql)
     except ValueError as error:
@@ -93,6 +95,7 @@ class Engine:
         ends = shifted(times, node, self.bounds)
         step = milliseconds(node.step) or SUBQUERY_STEP_MS
         first = -(-(int(ends.min()) - length + self.bounds.oldest) // step) * step
+        check_moments((int(ends.max()) - first) // step + 1)
         inner = np.arange(first, int(ends.max()) + 1, step, dtype=np.int64)
         rows = _rows(self.evaluate(node.expr, inner), len(inner)) if len(inner) else ()
         return Range(

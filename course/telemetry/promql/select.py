@@ -17,6 +17,7 @@ import numpy as np
 import promql_parser as parser
 
 from course.telemetry.labels import NAME, Labels, get
+from course.telemetry.promql.limits import check_pattern, check_samples
 from course.telemetry.promql.values import QueryError, Range, Row, UnsupportedError, Vector, Window
 from course.telemetry.series import STALE_BITS, Series, Store
 
@@ -58,8 +59,11 @@ def _fixed(at: parser.AtModifier, bounds: Bounds) -> int:
         return bounds.start
     if at.type == parser.AtModifierType.End:
         return bounds.end
-    assert at.at is not None
-    return round(at.at.timestamp() * 1000)
+    try:
+        assert at.at is not None
+        return round(at.at.timestamp() * 1000)
+    except (ValueError, OverflowError):
+        raise QueryError("the time after @ is too far away") from None
 
 
 def found(store: Store, selector: parser.VectorSelector) -> list[Series]:
@@ -82,6 +86,7 @@ def _test(matcher: parser.Matcher) -> Callable[[Labels], bool]:
 
 def compiled(pattern: str) -> re.Pattern[str]:
     """A regular expression of a query."""
+    check_pattern(pattern)
     try:
         return re.compile(pattern)
     except re.error as error:
@@ -92,6 +97,7 @@ def instant(
     series: list[Series], times: np.ndarray, bounds: Bounds, stamps: bool = False
 ) -> Vector:
     """The value (or with `stamps` the time, s) of each series at each of `times`."""
+    check_samples(len(series) * len(times))
     rows = [_newest(one, times, LOOKBACK_MS - bounds.oldest, stamps) for one in series]
     return Vector(tuple(row for row in rows if row.there.any()))
 
@@ -126,6 +132,7 @@ def window(
     """The window of one series."""
     low = np.searchsorted(at, times - length + bounds.oldest, "left")
     high = np.searchsorted(at, times, "right")
+    check_samples(int((high - low).sum()))
     return Window(labels, at, values, low, high, times - length, times)
 
 
