@@ -30,6 +30,10 @@ NAMES = {
 """What a field of an event is called in the log, where that differs."""
 
 
+ABOUT = ("vm.id", "migration.id", "source.node", "target.node", "network.mode", "request.id")
+"""Attributes of a request that stand on each of its lines."""
+
+
 class Logs:
     """The log store of one lab."""
 
@@ -49,12 +53,14 @@ class Logs:
             raise ValueError(f"no node {node!r}; there are {', '.join(self._world.hosts)}")
         until = self._world.now + 1 if until_s is None else round(until_s * SECOND)
         since = round(since_s * SECOND)
-        records = (_record(self._world, e) for e in self._events() if since <= e.at < until)
+        about = self._about()
+        records = (_record(self._world, e, about) for e in self._events() if since <= e.at < until)
         return logs.select(records, node, level, text, **fields)
 
     def lines(self) -> str:
         """The whole log, one JSON object a line."""
-        return logs.lines(_record(self._world, event) for event in self._events())
+        about = self._about()
+        return logs.lines(_record(self._world, event, about) for event in self._events())
 
     def audit(self) -> list[Record]:
         """Who changed what: the operator's verbs that are not only looking, in their order."""
@@ -75,11 +81,23 @@ class Logs:
     def _world(self) -> World:
         return self._lab.world
 
+    def _about(self) -> dict[str, Record]:
+        """By span id: what the request that the span belongs to is about."""
+        return {
+            span.span_id: {
+                name.replace(".", "_"): trace.root.attributes[name]
+                for name in ABOUT
+                if name in trace.root.attributes
+            }
+            for trace in self._lab.traces()
+            for span in trace.spans
+        }
+
     def _events(self) -> Iterator[Event]:
         return merge(self._world.history, self._world.notes, key=lambda event: event.at)
 
 
-def _record(world: World, event: Event) -> Record:
+def _record(world: World, event: Event, about: dict[str, Record]) -> Record:
     kind, config = kind_of(event.name), world.hosts[event.host].config
     record: Record = {
         "time": logs.stamp(event.wall),
@@ -92,7 +110,7 @@ def _record(world: World, event: Event) -> Record:
     }
     if event.trace:
         _, record["trace_id"], record["span_id"], _ = event.trace.split("-")
-        record |= world.tracing.about.get(record["trace_id"], {})
+        record |= about.get(record["span_id"], {})
     return record | dict(_fields(event))
 
 

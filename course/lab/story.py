@@ -13,17 +13,17 @@
 Downtime is the end of activate_target minus the start of stop_and_copy. A cluster that is too large
 for gossip in the lab has no state_update. What the lab does not
 model in detail has the published typical times (`PARTS`, `BESIDE`; the latter say `modelled`).
-Below vote_collection each voter has its append_entries (see `tracing`).
+Below vote_collection each voter has its append_entries (see `tracing`). Read next: `spread`.
 """
 
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from course.dwcp.node import Controller
 from course.dwcp.units import GIB, MS, SECOND
 from course.lab.endings import Cancelled, Failed, Lost
 from course.lab.hosts import Host
+from course.lab.spread import Spread
 from course.lab.tracing import Open
 
 if TYPE_CHECKING:
@@ -41,8 +41,6 @@ PARTS = {
 """us of each part, in order, as published for a migration of 2 GB over the internet."""
 BESIDE = {"deduplication": 10 * SECOND, "decompression": 10 * SECOND}
 """us for 2 GB beside the transmission, as published; never longer than the round in the lab."""
-SPREAD_LIMIT = 15 * SECOND
-"""After this a node that has not heard of a move is not waited for any longer."""
 COMPONENTS = {
     "placement_decision": "itp", "network_prediction": "pba", "consensus_voting": "acp",
     "switch_owner": "acp", "compression": "hde", "deduplication": "hde", "decompression": "hde",
@@ -77,12 +75,6 @@ class Story:
             network_mode=moved.path.mode.value, request_id=self.tracing.request_id,
         )  # fmt: skip
         self.tracing.requests[moved.vm] = root
-        self.tracing.about[root.header.split("-")[1]] = {
-            "vm_id": moved.vm, "migration_id": moved.id, "source_node": moved.source,
-            "target_node": moved.target, "network_mode": moved.path.mode.value,
-        }  # fmt: skip
-        if self.tracing.request_id:
-            self.tracing.about[root.header.split("-")[1]]["request_id"] = self.tracing.request_id
         self._open.append(root)
 
     @contextmanager
@@ -219,43 +211,3 @@ class Story:
     @property
     def _target(self) -> Host:
         return self.world.hosts[self.migration.target]
-
-
-class Spread:
-    """`state_update`: who knows of a move? Controllers apply its entry, workers gossip of it."""
-
-    def __init__(
-        self, world: "World", root: Open, proposal: "Proposal", migration: "Migration"
-    ) -> None:
-        self.world, self.root, self.index = world, root, proposal.index
-        self.vm, self.target = migration.vm, migration.target
-        self.deadline = world.now + SPREAD_LIMIT
-        leader, tracing = proposal.host, world.tracing
-        self.update = tracing.start("state_update", leader, root.header, component="ass")
-        tracing.start("local_update", leader, self.update.header, component="ass").end()
-        self.gossip = tracing.start(
-            "gossip_propagation", leader, self.update.header, component="ass"
-        )
-        self.waiting = [h for h in world.hosts.values() if h.is_up and not self._knows(h)]
-
-    def is_over(self) -> bool:
-        """Looked at after each round of gossip: does everybody know now?"""
-        for host in [h for h in self.waiting if not h.frozen and self._knows(h)]:
-            self.waiting.remove(host)
-            self.gossip.event("node_informed", node=host.name)
-        self.waiting = [h for h in self.waiting if h.is_up]
-        late = self.world.now >= self.deadline
-        if self.waiting and not late:
-            return False
-        at = min(self.world.now, self.deadline)
-        if self.waiting:
-            self.gossip.set(nodes_missing=len(self.waiting))
-        for span in (self.gossip, self.update, self.root):
-            span.end(at)
-        return True
-
-    def _knows(self, host: Host) -> bool:
-        if isinstance(host.machine, Controller):
-            return host.machine.raft is None or host.machine.registry.applied >= self.index
-        gossip = self.world.gossip
-        return gossip is None or gossip.knows_of(host, self.vm, self.target)

@@ -33,8 +33,7 @@ class Tracing:
         self.caller: str | None = None  # the `traceparent` of who asks, from outside the lab
         self.request_id: str | None = None  # and what they call their request
         self.requests: dict[str, Open] = {}  # by VM, its latest migration
-        self.about: dict[str, dict[str, Any]] = {}  # by trace id, what its log lines say
-        self.spreading: list[Any] = []  # `story.Spread`: of which moves not all nodes know yet
+        self.spreading: list[Any] = []  # `spread.Spread`: of which moves not all nodes know yet
         self.askers: dict[str, Open] = {}  # by the header of a message, the span that waits
         self._sends = True
         self._recorder: Any = None

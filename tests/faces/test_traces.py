@@ -67,6 +67,7 @@ def test_a_callers_trace_goes_on_in_the_lab_and_its_request_id_is_in_the_log(cli
     lines = [json.loads(row) for row in client.get("/lab/logs?text=req-42").text.splitlines()]
     assert {row["trace_id"] for row in lines} == {TRACE}
     assert {row["event"] for row in lines} >= {"migration_started", "migration_completed"}
+    assert len({row["migration_id"] for row in lines}) == 2
 
 
 def test_a_broken_traceparent_begins_a_trace_of_its_own(client):
