@@ -8,6 +8,7 @@ from course.catalogue import scenarios
 from course.dwcp.consensus.canonical import decode
 from course.dwcp.consensus.evidence import Equivocation
 from course.dwcp.consensus.pbft_messages import WIRE
+from course.dwcp.jury import Jury
 from course.lab import Lab, replay
 from course.lab.commands import CommandError
 from course.lab.commands.reputation import judgements
@@ -100,7 +101,7 @@ def test_two_faces_are_proved_by_two_signed_messages():
 
 
 def test_a_primary_with_two_faces_is_replaced_and_convicted_and_no_backup_is_blamed():
-    lab = attacked("equivocation", 120, host="worker-1")
+    lab = attacked("equivocation", 80, host="worker-1")
     assert set(quarantined(lab)) == {"worker-1"} and blamed(lab) == {"worker-1"}
     status = lab.consensus.pbft_status()
     assert status["primary"] == "worker-2" and status["present"] == 6
@@ -174,8 +175,8 @@ def test_a_node_that_boasts_attracts_vms_and_shows_more_memory_than_it_joined_wi
 def test_a_partition_makes_nobody_a_liar():
     """SEC-05: who cannot be heard is silent, not wrong."""
     lab = Lab("seven-voters", 5)
-    lab.inject("partition", region="eu-west", for_s=120)
-    lab.run(240)
+    lab.inject("partition", region="eu-west", for_s=60)
+    lab.run(130)
     assert blamed(lab) == set()
     assert lab.consensus.status(duration=60)["decisions"] >= 5
     assert {row["state"] for row in lab.consensus.pbft_status()["voters"]} == {"votes"}
@@ -192,7 +193,7 @@ def test_a_voter_that_was_down_catches_up_and_votes_again():
 
 def test_quiet_voters_raise_no_alarm():
     lab = Lab("seven-voters", 6)
-    lab.run(120)
+    lab.run(60)
     assert lab.reputation.analyze_attack()["nodes"] == [] and blamed(lab) == set()
     assert not [e for e in lab.world.history if e.name in ("misbehaved", "view_change_started")]
 
@@ -247,9 +248,16 @@ def test_a_restricted_worker_gets_no_vms_and_a_bulk_quarantine_takes_it():
     assert [(row["node"], row["status"]) for row in rows] == [("worker-3", "quarantined")]
 
 
-@pytest.mark.parametrize("seed", [3, 21])
-def test_liars_and_a_bad_network_together_blame_no_honest_voter(seed):
-    assert storm(seed)[1] == []
+def test_liars_and_a_bad_network_together_blame_no_honest_voter(monkeypatch):
+    """And the storm would say so: a jury that takes silence for a lie is told from the real one."""
+    assert storm(21)[1] == []
+    real = Jury._judge
+    monkeypatch.setattr(Jury, "_judge", lambda *case: takes_silence_for_a_lie(real(*case)))
+    assert storm(21)[1] == ["worker-4 is honest and was blamed"]
+
+
+def takes_silence_for_a_lie(judged):
+    return judged | {"wrong": [*judged["wrong"], *judged["silent"]], "silent": []}
 
 
 def test_logs_and_events_of_voters_are_plain_data():
