@@ -11,7 +11,7 @@ in one wave or not at all. Read next: `rebalance`.
 """
 
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -53,7 +53,7 @@ class _Job:
     vms: list[int]
     target: int
     has_stepped_aside: bool = False
-    broken: bool = field(default=False)  # it breaks a rule where it is
+    broken: bool = False  # it breaks a rule where it is
 
 
 def schedule(problem: Problem, assignment: Ints, at_once: int = AT_ONCE) -> Schedule:
