@@ -172,8 +172,15 @@ def as_page(rows: list[dict[str, Any]], repeat: list[dict[str, str]]) -> str:
     """The same as a page of its own."""
     return (
         '<!doctype html><html lang="en"><meta charset="utf-8"><title>My progress</title>'
-        f"<h1>My progress</h1>{as_html(rows, repeat)}</html>\n"
+        f"<style>{_STYLE}</style><h1>My progress</h1>{as_html(rows, repeat)}</html>\n"
     )
+
+
+_STYLE = (
+    "body{font-family:sans-serif;margin:2em;line-height:1.5}table{border-collapse:collapse}"
+    "th,td{text-align:left;padding:.2em 1em .2em 0;border-bottom:1px solid #767676}"
+    "caption{text-align:left;font-weight:bold}"
+)
 
 
 def as_csv(rows: list[dict[str, Any]]) -> str:
