@@ -185,7 +185,7 @@ def _series(axes: Axes, shown: dict[str, Any]) -> None:
     axes.set(xlim=(-shown["span_s"] / scale, 0), xlabel=f"{unit_name} before now")
     axes.xaxis.set_major_formatter(lambda value, _: f"{abs(value):g}")
     finite = [v for line in shown["lines"] for v in line["values"] if math.isfinite(v)]
-    axes.set_ylim(min(0.0, *finite, 0.0), max(*finite, 1e-9) * 1.15)
+    axes.set_ylim(min(0.0, *finite, 0.0), 1.15 * max(*finite, 0.0) or 1.0)
     _thresholds(axes, axes.axhline, shown)
     _unit(axes.set_ylabel, axes.yaxis, shown["unit"])
     axes.legend(frameon=False, fontsize=7, ncols=2, loc="upper left")

@@ -142,6 +142,12 @@ def test_a_board_is_drawn_with_its_span_and_all_its_panels(name, lab):
     assert titles == [one["title"] for one in made["panels"]]
 
 
+def test_each_voter_is_counted_once_though_every_controller_reports_it(voting):
+    scores = next(p for p in board("consensus")["panels"] if p["title"] == "Reputation")
+    (bar,) = shown_on(scores, voting)["lines"]
+    assert bar["name"] == "1" and bar["values"] == [7.0]
+
+
 def test_a_variable_narrows_a_panel_to_one_node(lab):
     lag = next(p for p in board("consensus")["panels"] if "lag" in p["title"])
     every, one = shown_on(lag, lab)["lines"], shown_on(lag, lab, node="worker-2")["lines"]

@@ -140,7 +140,8 @@ def consensus() -> dict[str, Any]:
                 "peers of {{node}}": "dwcp_gossip_peers"},
                "timeseries", "short", (6, 3), "below", by=BY_NODE),
         _panel("Reputation",
-               {"{{score}}": 'count_values("score", floor(dwcp_reputation_score * 10) / 10)'},
+               {"{{score}}": 'count_values("score", floor('
+                             "max by (subject) (dwcp_reputation_score) * 10) / 10)"},
                "bargauge", description="Nodes by score: watched below 0.70, barred below 0.50, "
                                        "quarantined below 0.30."),
     ])  # fmt: skip
