@@ -12,6 +12,7 @@ Read next: `templates` (the texts), `promql.engine`.
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from reprlib import repr as shortened  # what is refused may be huge
 from typing import Any
 
 import numpy as np
@@ -23,7 +24,7 @@ from course.telemetry.promql.engine import milliseconds, parse
 from course.telemetry.series import Store
 
 DEFAULT_INTERVAL_MS = 60_000
-_KEYS = {"alert", "record", "expr", "for", "labels", "annotations"}
+_KEYS = ("alert", "record", "expr", "for", "labels", "annotations")
 
 
 class RuleError(ValueError):
@@ -79,9 +80,11 @@ def _group(group: Any) -> Iterator[Rule]:
 def rule(data: Any, interval: int = DEFAULT_INTERVAL_MS) -> Rule:
     """One rule from its plain data, checked as Prometheus would check it on loading."""
     if not isinstance(data, dict):
-        raise RuleError(f"a rule is a mapping with `alert` and `expr`, not {data!r}")
-    if unknown := set(data) - _KEYS:
-        raise RuleError(f"a rule has no {', '.join(sorted(map(str, unknown)))}; it has {_KEYS}")
+        raise RuleError(f"a rule is a mapping with `alert` and `expr`, not {shortened(data)}")
+    if unknown := set(data) - set(_KEYS):
+        raise RuleError(
+            f"a rule has no {', '.join(sorted(map(str, unknown)))}; it has {', '.join(_KEYS)}"
+        )
     kind = "alert" if "alert" in data else "record"
     name, expression = data.get(kind), data.get("expr")
     if not isinstance(name, str) or not name:
@@ -89,7 +92,9 @@ def rule(data: Any, interval: int = DEFAULT_INTERVAL_MS) -> Rule:
     if kind == "record" and not METRIC_NAME.fullmatch(name):
         raise RuleError(f"{name!r} is no metric name, so nothing can be recorded under it")
     if not isinstance(expression, str):
-        raise RuleError(f"{name}: `expr` is a PromQL expression as text, not {expression!r}")
+        raise RuleError(
+            f"{name}: `expr` is a PromQL expression as text, not {shortened(expression)}"
+        )
     if kind == "record" and set(data) & {"for", "annotations"}:
         raise RuleError(f"{name}: a recording rule has neither `for` nor `annotations`")
     labels, annotations = (_texts(data, key, name) for key in ("labels", "annotations"))
@@ -108,7 +113,7 @@ def _texts(data: dict[str, Any], key: str, name: str) -> dict[str, str]:
         for k, v in found.items()
     )
     if not fits:
-        raise RuleError(f"{name}: `{key}` maps label names to texts, not {found!r}")
+        raise RuleError(f"{name}: `{key}` maps label names to texts, not {shortened(found)}")
     return dict(found)
 
 
@@ -117,7 +122,7 @@ def duration(text: Any, what: str) -> int:
     try:
         return milliseconds(parse(f"x[{text}]").range) if text not in ("0s", "0m") else 0  # type: ignore[attr-defined]
     except (QueryError, AttributeError):
-        raise RuleError(f"{what} is {text!r}; give a duration such as 5m") from None
+        raise RuleError(f"{what} is {shortened(text)}; give a duration such as 5m") from None
 
 
 def moments(rule: Rule, start: int, end: int) -> np.ndarray:

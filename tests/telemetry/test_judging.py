@@ -74,6 +74,19 @@ def test_a_rule_that_does_not_is_told_why(text, words):
         assert not wrong, wrong[0]
 
 
+def test_a_rule_made_to_exhaust_whoever_reads_it_is_refused():
+    bomb = "a: &a [x,x,x,x,x,x,x,x,x]\n" + "".join(
+        f"{chr(98 + i)}: &{chr(98 + i)} [{','.join(['*' + chr(97 + i)] * 9)}]\n" for i in range(12)
+    )
+    for text in (bomb + "alert: A\nexpr: *m", bomb + "alert: *m", "alert: A\nexpr: 1\nfor: [*m]"):
+        (wrong,) = judge_rule(text, ALL, 180)
+        assert len(wrong) < 500
+    (wrong,) = judge_rule("alert: A\nexpr: sum_over_time(up[1000d:1ms]) > 1", ALL, 180)
+    assert "steps" in wrong
+    (wrong,) = judge_rule(changed("{runbook: CON-02}", "{summary: '{{ reReplaceAll }}'}"), ALL, 180)
+    assert "give $value or $labels.NAME" in wrong
+
+
 def test_what_a_rule_must_carry_is_named():
     assert judge_rule(RIGHT, ALL, 180, needs=["severity", "runbook"]) == []
     (wrong,) = judge_rule(OTHER_RIGHT, ALL, 180, needs=["severity"])
