@@ -52,7 +52,7 @@ def state_sync_verify(world: World, checksum: str | None = None, node: str | Non
 @verb("state-sync lag-status", kind="R")
 def state_sync_lag_status(world: World, show_all: bool = True) -> Result:
     """Seconds since each worker last heard from a controller; None: never."""
-    rows = [
+    rows: list[dict[str, Any]] = [
         {"node": h.name, "region": h.region, "lag_s": _rounded(sync_lag_s(world, h))}
         for h in world.of_role("worker")
     ]
