@@ -38,7 +38,7 @@ class Spread:
 
     def is_over(self) -> bool:
         """Looked at after each round of gossip: does everybody know now?"""
-        for host in [h for h in self.waiting if not h.frozen and self._knows(h)]:
+        for host in [h for h in self.waiting if h.is_up and not h.frozen and self._knows(h)]:
             self.waiting.remove(host)
             self.gossip.event("node_informed", node=host.name)
         self.waiting = [h for h in self.waiting if h.is_up]
