@@ -131,3 +131,29 @@ def test_streams_and_rate_of_a_running_transfer(lab):
     assert len(lab.amst.stream_status(node="worker-8")["streams"]) == 8
     lab.migration.wait(vm="shop")
     assert lab.amst.status() == [] and lab.amst.stream_status(node="worker-8")["streams"] == []
+
+
+def test_a_refused_request_may_take_effect_later_and_what_it_left_can_be_deleted(lab):
+    leads = leader(lab)
+    followers = [f"controller-{n}" for n in (1, 2, 3) if f"controller-{n}" != leads]
+    for name in followers:
+        lab.inject("full-disk", host=name)
+    for vm in ("cart", "order"):
+        with pytest.raises(CommandError, match="CONSENSUS_STALLED"):
+            lab.vm.create(name=vm, memory_gb=0.25)
+    with pytest.raises(CommandError, match="CONSENSUS_STALLED"):
+        lab.vm.stop(vm="shop")
+    copies = [lab.node.forensics(node=f"controller-{n}", output=f"copy-{n}") for n in (1, 2, 3)]
+    ends = {copy["node"]: copy["log_end"]["index"] for copy in copies}
+    assert max(ends, key=ends.get) == leads and len(set(ends.values())) == 2
+    for name in followers:
+        lab.host.free_disk(host=name)
+        lab.server.start(host=name)
+    lab.run(20)
+    found = lab.vm.inventory()
+    assert found["nowhere"] == ["cart"] and found["running"] == 1
+    assert lab.vm.probe(vm="shop")["answers"]
+    lab.vm.delete(vm="cart")
+    assert lab.vm.inventory()["vms"] == 1
+    with pytest.raises(CommandError, match="VM_NOT_FOUND"):
+        lab.vm.delete(vm="cart")

@@ -1,4 +1,4 @@
-"""Evidence before repair: what is kept of a suspected node, how it is proved, and its new system.
+"""Evidence before repair: what is kept of a node, how it is proved, and its new system.
 
 A bundle lies outside the cluster. Each item has the SHA-256 of its canonical text, and the bundle
 that of all items, so a later change shows. Items come in the order in which they would be lost.
@@ -9,6 +9,7 @@ import json
 from typing import Any
 
 from course.dwcp.consensus.canonical import encode
+from course.dwcp.registry import Registry
 from course.dwcp.units import MINUTE, MS, SECOND
 from course.dwcp.worker import Worker
 from course.lab import memory
@@ -44,7 +45,10 @@ def node_forensics(world: World, node: str, output: str, collect_logs: bool = Tr
 
 @verb("node evidence", kind="R")
 def node_evidence(world: World, name: str) -> Result:
-    """A bundle, read again: is each item, and the whole, still what was collected?"""
+    """A bundle, read again: is each item, and the whole, still what was collected?
+
+    `log_end` is the term and index of the last entry in a controller's copy of the state.
+    """
     kept = world.kept.get(name)
     if kept is None or kept["kind"] != "evidence":
         known = [n for n, k in world.kept.items() if k["kind"] == "evidence"]
@@ -64,6 +68,10 @@ def node_evidence(world: World, name: str) -> Result:
             item["item"] == "disk image" and not item["content"]["as_released"] for item in items
         ),
         "signed_messages": sum(len(item["content"]) for item in items if _is_signed(item)),
+        "log_end": next(
+            (i["content"]["ends"] for i in items if i["item"] == "data directory" and i["content"]),
+            None,
+        ),
         "items": [
             {k: item[k] for k in ("item", "source", "sha256")}
             | {"size_bytes": len(_text(item["content"]))}
@@ -103,13 +111,14 @@ def host_reinstall(world: World, host: str) -> Result:
 
 def _collected(world: World, host: Host) -> list[tuple[str, str, Any]]:
     """(item, where from, content), the most volatile first."""
-    registry = registry_of(world)
+    registry = _registry(world)
     kept = registry.quarantined.get(host.name, {})
     row = {"node": registry.nodes.get(host.name), "quarantine": {k: kept.get(k) for k in WHY}}
     return [
         ("voter", host.name, _voter(host)),
         *_signed_by(world, host),
         ("registry", "leader", _plain(row)),
+        ("data directory", host.name, _data(host)),
         ("log", host.name, _log(world, host)),
         ("disk image", host.name, _image(host)),
         ("configuration", host.name, _plain(host.config)),
@@ -117,6 +126,20 @@ def _collected(world: World, host: Host) -> list[tuple[str, str, Any]]:
 
 
 WHY = ("reason", "by")
+
+
+def _registry(world: World) -> Registry:
+    """What the leader has decided; without a leader nothing, since evidence cannot wait for one."""
+    return registry_of(world) if world.leader() else Registry()
+
+
+def _data(host: Host) -> Any:
+    """A controller's copy of the state, as on its disk, and where it ends; None: it has none."""
+    if host.role != "controller" or host.saved is None:
+        return None
+    log, snapshot = host.saved.log, host.saved.snapshot
+    ends = {"term": log[-1].term if log else snapshot.term, "index": snapshot.index + len(log)}
+    return {"ends": ends, "saved": _plain(host.saved)}
 
 
 def _voter(host: Host) -> Any:
@@ -141,7 +164,7 @@ def _signed_by(world: World, host: Host) -> list[tuple[str, str, Any]]:
         and event.details["node"] == host.name
         and "proof" in event.details
     }
-    kept = registry_of(world).quarantined.get(host.name, {}).get("proof")
+    kept = _registry(world).quarantined.get(host.name, {}).get("proof")
     if kept is not None:
         proofs[encode(kept)] = None
     return [

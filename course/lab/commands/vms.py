@@ -262,6 +262,7 @@ def _switch(world: World, vm: str, on: bool) -> Result:
         raise CommandError("VM_MIGRATING", f"{vm} is being moved to {running.target}")
     host = host_with(world, vm)
     guest = host.guests[vm]
+    registry_of(world)  # without a leader nothing is asked of a node
     if guest.running != on:
         guest.running = on
         world.tell(host, "guest_started" if on else "guest_stopped", {"vm": vm})
@@ -270,8 +271,9 @@ def _switch(world: World, vm: str, on: bool) -> Result:
 
 @verb("vm delete", kind="D", scope="operate")
 def vm_delete(world: World, vm: str) -> Result:
-    """Delete a VM. Not while it is being moved."""
-    host_with(world, vm)
+    """Delete a VM, or the entry of one that runs nowhere. Not while it is being moved."""
+    if vm not in registry_of(world).vms:
+        host_with(world, vm)  # refuses, in words
     running = world.migrations.get(vm)
     if running and not running.is_over:
         raise CommandError("VM_MIGRATING", f"{vm} is being moved to {running.target}")
@@ -281,4 +283,5 @@ def vm_delete(world: World, vm: str) -> Result:
 
 def _delete(world: World, vm: str) -> None:
     decide(world, {"kind": "delete", "vm": vm})
-    del host_with(world, vm).guests[vm]
+    for host in world.hosts.values():
+        host.guests.pop(vm, None)
