@@ -16,7 +16,7 @@ from course.telemetry.judging.panel import judge_dashboard, judge_panel
 from course.telemetry.judging.query import judge_query
 from course.telemetry.judging.rule import judge_rule
 from course.telemetry.judging.span import judge_span, judge_spans
-from course.telemetry.judging.timeline import Timeline
+from course.telemetry.timeline import Timeline
 
 __all__ = [
     "Timeline",

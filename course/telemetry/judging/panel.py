@@ -14,9 +14,9 @@ from course.telemetry import promql
 from course.telemetry.dashboards.reading import Panel, PanelError, Target, read
 from course.telemetry.judging.query import judge_query
 from course.telemetry.judging.reasons import emptiness
-from course.telemetry.judging.timeline import Timeline
 from course.telemetry.promql import QueryError
 from course.telemetry.promql.engine import parse
+from course.telemetry.timeline import Timeline
 
 MOMENTS = 12
 SCALES = {"percent": 0.01, "Mbits": 1e6}

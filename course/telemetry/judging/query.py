@@ -6,10 +6,10 @@ import numpy as np
 
 from course.telemetry import promql
 from course.telemetry.judging.reasons import brief, emptiness
-from course.telemetry.judging.timeline import Timeline
 from course.telemetry.labels import Labels, nameless, show
 from course.telemetry.promql import Answer, QueryError
 from course.telemetry.promql.engine import parse
+from course.telemetry.timeline import Timeline
 
 MOMENTS = 12  # at which two queries are compared on a timeline
 FACTORS = (

@@ -5,10 +5,10 @@ from typing import Any
 import promql_parser as parser
 
 from course.telemetry import promql
-from course.telemetry.judging.timeline import Timeline
 from course.telemetry.promql import Answer
 from course.telemetry.promql.engine import parse
 from course.telemetry.series import Store
+from course.telemetry.timeline import Timeline
 
 COMPARISONS = ("<", ">", "<=", ">=", "==", "!=")
 

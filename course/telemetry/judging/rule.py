@@ -7,9 +7,9 @@ import yaml
 
 from course.telemetry import rules
 from course.telemetry.judging.reasons import why
-from course.telemetry.judging.timeline import Timeline
 from course.telemetry.promql import QueryError
 from course.telemetry.rules import Episode, Rule, RuleError
+from course.telemetry.timeline import Timeline
 
 EVALUATION_MS = 30_000
 
