@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from course.dwcp.consensus import hybrid
-from course.dwcp.encoding import Decoder, Encoder, Settings
+from course.dwcp.encoding import Decoder, Encoder, FrameType, Settings
 from course.dwcp.encoding.frame import Stats
 from course.dwcp.encoding.zstd import LEVELS
 from course.dwcp.migration import Decision, PreCopy, Round
@@ -73,6 +73,9 @@ class Migration:
     encoded: Stats | None = None  # what its encoder has done so far; pages of the image
     scale: int = 1  # pages of the VM for each page of the image
     ailment: str | None = None  # of its streams: refused, or stalled
+    groups: int = 0  # of pages, compressed together, that its encoder sent
+    modes: list[tuple[str, str]] = field(default_factory=list)  # changes of the path's: from, to
+    placed_for: str = ""  # why ITP chose the target: request or evacuation; empty: a person did
 
     @property
     def is_over(self) -> bool:
@@ -199,6 +202,7 @@ class Mover:
         if path != self.migration.path:
             if path.mode is not self.migration.path.mode:
                 self.story.event("mode_changed", to=path.mode.value)
+                self.migration.modes.append((self.migration.path.mode.value, path.mode.value))
             self.migration.path = path
             self.migration.rate_mbps = self._rate(path)
         link = transfer_us(wire, self.migration.rate_mbps)
@@ -374,6 +378,7 @@ class Mover:
         pages = ((n, bytes(here[n * PAGE_SIZE : (n + 1) * PAGE_SIZE])) for n in numbers)
         for frame in encoder.encode(pages):
             encoder.acknowledge(self.decoder.apply([frame]))
+            self.migration.groups += frame.type is FrameType.GROUP
         wire = (encoder.stats.wire_bytes - wire_before) * memory.scale
         plain = len(numbers) * page
         to_encode = plain - (encoder.stats.zero - zero_before) * page

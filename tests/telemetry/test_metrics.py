@@ -235,6 +235,12 @@ FEEDS = {  # families that take more than a quiet lab, with what feeds them else
     "dwcp_reputation_votes_total": "a lab with voters",
     "dwcp_hde_integrity_errors_total": "a target with failing memory",
     "dwcp_migration_deferred_total": "a forecast that falls",
+    "dwcp_pbft_view": "a lab with voters",
+    "dwcp_pbft_voters": "a lab with voters",
+    "dwcp_pbft_view_changes_total": "a lab with voters",
+    "dwcp_byzantine_detections_total": "a voter that lies",
+    "dwcp_amst_mode_transitions_total": "a path that turns slow under a transfer",
+    "dwcp_itp_moves_total": "a move whose target ITP chose",
 }
 
 

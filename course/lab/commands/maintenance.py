@@ -115,7 +115,9 @@ def _try(world: World, guest: Guest) -> Migration | str:
         migration_start(world, guest.name, target)
     except CommandError as error:
         return str(error)
-    return world.migrations[guest.name]
+    started = world.migrations[guest.name]
+    started.placed_for = "evacuation"
+    return started
 
 
 def _next_over(world: World, running: list[Migration], deadline: int) -> list[Migration]:

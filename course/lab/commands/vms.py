@@ -72,7 +72,7 @@ def migration_start(world: World, vm: str, target: str | None = None) -> Result:
     migration = migrations.Migration(
         f"mig-{world.moves}-{vm}", vm, source.name, chosen,
         world.path(source.name, chosen), round(guest.memory_gb * GIB), world.now,
-        limit=guest.limit,
+        limit=guest.limit, placed_for="" if target else "request",
     )  # fmt: skip
     world.migrations[vm] = migration
     world.every_migration.append(migration)

@@ -4,10 +4,7 @@
     lab.metrics.range("sum by (node) (rate(dwcp_amst_bytes_transmitted_total[5m]))")    a table
 
 Sampled every 15 s of virtual time; what was never fed is not there. Which families there are, and
-how one is added: `declare`. Left out of the reference's list, since nothing in the lab feeds them:
-feature switches, stream imbalance (the wire shares evenly), mode transitions, delta hit rate,
-baselines, dictionaries, latency of forecasts and of the solver (stages of a fixed length), model
-age, moves by reason, federation.
+how one is added: `declare`. Which published ones the lab cannot feed, and why: docs/monitoring.md.
 """
 
 from functools import cache
@@ -15,17 +12,29 @@ from typing import Any
 
 from course.catalogue import rules
 from course.lab.cluster import World
-from course.lab.metrics import agreement, gossip, moves, network, system
+from course.lab.metrics import agreement, gossip, moves, network, placing, savings, system, voters
 from course.lab.metrics.declare import DECLARED
 from course.lab.metrics.monitor import INTERVAL, Monitor, stamp
 from course.telemetry import exposition, promql
 from course.telemetry.families import Family
-from course.telemetry.judging import Timeline
+from course.telemetry.timeline import Timeline
 from course.telemetry.promql import Answer
 from course.telemetry.rules import Rule, read, record
 from course.telemetry.series import Store
 
-__all__ = ["Metrics", "Monitor", "agreement", "gossip", "moves", "network", "stamp", "system"]
+__all__ = [
+    "Metrics",
+    "Monitor",
+    "agreement",
+    "gossip",
+    "moves",
+    "network",
+    "placing",
+    "savings",
+    "stamp",
+    "system",
+    "voters",
+]
 
 INTERVAL_S = INTERVAL // 1_000_000
 

@@ -2,7 +2,8 @@
 
 Two latencies of one decision: of the commit, from the leader's log to a majority; of the consensus,
 from the wish, so the wait for a leader is in it. Measured are decisions that an operator's verb or
-a migration asks for; a node that joins is not. Reputation is what the registry has decided.
+a migration asks for; a node that joins is not. What the workers' voters decide, the gateway adds
+(see `voters`). Reputation is what the registry has decided.
 """
 
 from typing import Any
@@ -41,7 +42,6 @@ CONSENSUS_LATENCY = histogram(
     "From the wish for a decision to the decision.",
     (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2, 5, 10, 20, 30, 60),
     labels=("protocol",),
-    on="controller",
 )
 
 
@@ -128,15 +128,3 @@ def votes(node: Node) -> dict[tuple[str, ...], float]:
         for name, known in standing.items()
         for result in ("correct", "wrong", "silent")
     }
-
-
-@gauge(
-    "dwcp_itp_utilization_ratio",
-    "Memory that the VMs of the registry were promised, of the memory of its workers.",
-    "ratio",
-    on="controller",
-)
-def utilization(node: Node) -> float | None:
-    registry = node.machine.registry
-    there = sum(row["memory_gb"] for row in registry.nodes.values())
-    return sum(row["memory_gb"] for row in registry.vms.values()) / there if there else None

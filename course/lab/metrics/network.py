@@ -52,6 +52,12 @@ UNIQUE = tally(
 COMPRESSED = tally(
     "dwcp_hde_bytes_compressed_total", "Bytes that came out of the encoder.", "bytes", on="worker"
 )
+MODES = tally(
+    "dwcp_amst_mode_transitions_total",
+    "Changes of a path's mode while memory moved on it.",
+    labels=("from", "to"),
+    on="worker",
+)
 INTEGRITY = tally(
     "dwcp_hde_integrity_errors_total",
     "Transfers whose memory differed on the target.",
@@ -76,6 +82,7 @@ def follow(monitor: Monitor, moment: int) -> None:
             _bytes(monitor, migration, since, moment)
             _encoded(node, migration)
             _forecasts(monitor, node, migration)
+            _modes(node, migration)
             if migration.is_over:
                 _trouble(node, migration)
 
@@ -116,6 +123,13 @@ def _forecasts(monitor: Monitor, node: Node, migration: Migration) -> None:
         PREDICTIONS.add(node, migration.path.mode.value, "ignored" if ignored else "used")
         node.notes.setdefault("confidence", {})[(region,)] = forecast["confidence"]
     node.notes["forecasts", migration.id] = len(migration.forecasts)
+
+
+def _modes(node: Node, migration: Migration) -> None:
+    known = node.notes.get(("modes", migration.id), 0)
+    for change in migration.modes[known:]:
+        MODES.add(node, *change)
+    node.notes["modes", migration.id] = len(migration.modes)
 
 
 def _target_region(monitor: Monitor, migration: Migration) -> str:

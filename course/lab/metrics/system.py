@@ -75,6 +75,17 @@ def component_health(node: Node) -> dict[tuple[str, ...], float]:
     }
 
 
+@gauge(
+    "dwcp_system_config_enabled",
+    "1 if the node's cluster runs with it: gossip among workers, PBFT voters, PBA's forecasts.",
+    labels=("feature",),
+)
+def config_enabled(node: Node) -> dict[tuple[str, ...], float]:
+    world = node.world
+    parts = {"gossip": world.gossip, "pbft": world.voting, "pba": world.weather}
+    return {(feature,): float(part is not None) for feature, part in parts.items()}
+
+
 def _states(node: Node) -> list[str]:
     """How this controller sees each registered worker."""
     machine = node.machine
