@@ -142,6 +142,7 @@ LED_BY_SCENARIO = {
     "quiet-drained-node": [("T01 f no", {}, nothing)],
     "quiet-election": [("T05 d neither", {}, nothing)],
     "sec-06-expired": [("T08 e yes", {}, nothing), ("T32 c no", {"node": "worker-3"}, nothing)],
+    "syn-01-closed-gossip": [("T08 f no", {}, nothing)],
     "syn-03-partition": [
         ("T01 d yes", {}, nothing),
         ("T07 c unknown", {}, nothing),

@@ -94,13 +94,18 @@ def versions(case: Case) -> list[str]:
 
 @signal()
 def lost_share_a_release(case: Case) -> bool | None:
-    """Have all lost workers one version that no other worker has? None: none is lost."""
+    """Have all lost workers one version that no other worker has? None: none is lost.
+
+    Where all workers are lost there is nobody to compare with: then it must have been installed.
+    """
     gone = lost(case)
     if not gone:
         return None
     theirs = {host.version for host in gone}
     others = {host.version for host in workers_of(case) if host not in gone}
-    return len(theirs) == 1 and not theirs & others
+    told = {e.host for e in case.world.history if e.name == "version_installed"}
+    took_it = bool(others) or {host.name for host in gone} <= told
+    return len(theirs) == 1 and not theirs & others and took_it
 
 
 @signal()
@@ -133,6 +138,14 @@ def _refused(case: Case, host: Host) -> bool:
     held = host.certificate
     objections = [held.objection(host.name, wall) for wall in walls] if held else ["none"]
     return any(objections) or abs(host.offset) > CLOCK_MAX_MS * MS
+
+
+@signal()
+def lost_are_quarantined(case: Case) -> bool | None:
+    """Are all lost workers in quarantine? None: nobody is lost."""
+    gone = {host.name for host in lost(case)}
+    shut_out = {row["node"] for row in case.lab.reputation.list() if row["status"] == "quarantined"}
+    return gone <= shut_out if gone else None
 
 
 @signal()
