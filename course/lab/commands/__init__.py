@@ -5,8 +5,8 @@ way on a real cluster; verbs of the groups host, server and clock stand for what
 machines themselves. Wrong arguments change nothing and are answered with a code of the API.
 
 Reading order: registry (how a verb is found and refuses), machines, nodes, network, transport,
-vms, maintenance, upgrades, state, gossip, operations, repairs, reports, reputation, voting,
-forensics; health and lookups are what they share, setup what a scenario begins with.
+vms, maintenance, upgrades, state, gossip, metrics, operations, repairs, reports, reputation,
+voting, forensics; health and lookups are what they share, setup what a scenario begins with.
 """
 
 from course.lab.commands import (
@@ -14,6 +14,7 @@ from course.lab.commands import (
     gossip,
     machines,
     maintenance,
+    metrics,
     network,
     nodes,
     operations,
@@ -51,6 +52,7 @@ __all__ = [
     "lookup",
     "machines",
     "maintenance",
+    "metrics",
     "network",
     "nodes",
     "operations",

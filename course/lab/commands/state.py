@@ -19,6 +19,7 @@ from course.lab.commands.registry import CommandError, Result, verb
 from course.lab.hosts import EPOCH, Host
 
 LATE_S = 30.0
+NO_STATE = ("evidence", "metrics")  # what else is kept by name
 
 
 @verb("state-sync export", kind="R", scope="operate")
@@ -38,6 +39,8 @@ def state_sync_verify(world: World, checksum: str | None = None, node: str | Non
     registry = _registry_on(world, node) if node else registry_of(world)
     found = _content(registry)
     kept = world.kept.get(checksum or "")
+    if kept and kept["kind"] in NO_STATE:
+        raise CommandError("INVALID_REQUEST", f"{checksum} is {kept['kind']}, not a state")
     if kept:
         wanted = kept["content"]
     elif checksum:
