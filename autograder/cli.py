@@ -6,8 +6,6 @@ found something; 2 the command was asked for something that does not exist.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import asdict
 from enum import StrEnum
 from pathlib import Path
@@ -18,13 +16,13 @@ import typer
 from autograder import pipeline
 from autograder.check import Checked
 from autograder.check import check as check_notebook
-from autograder.courseroot import CourseRoot, open_course
-from autograder.errors import AutograderError, GraderFailed, UsageError
+from autograder.courseroot import CourseRoot
+from autograder.errors import AutograderError, UsageError
+from autograder.exam.commands import app as exam
 from autograder.mutants import shares
 from autograder.scores import scores as read_scores
 from autograder.screen import (
     bar,
-    err,
     out,
     print_json,
     score_table,
@@ -33,6 +31,7 @@ from autograder.screen import (
     show_shares,
     working,
 )
+from autograder.shell import course_at, exit_code
 from autograder.verify import verify as verify_assignment
 
 app = typer.Typer(
@@ -53,6 +52,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
+app.add_typer(exam, name="exam")
 
 Assignment = Annotated[str, typer.Argument(help="A folder of source/, such as ops-1.")]
 Students = Annotated[
@@ -205,22 +205,3 @@ def handed_in(course: CourseRoot, assignment: str, named: list[str] | None) -> l
     if not todo:
         raise UsageError(f"Nobody has handed in {assignment}. Run: autograder collect {assignment}")
     return todo
-
-
-@contextmanager
-def course_at(root: Path | None, raising: bool = False) -> Iterator[CourseRoot]:
-    """The course; what goes wrong inside becomes one sentence and an exit code."""
-    try:
-        yield open_course(root)
-    except AutograderError as error:
-        if raising:
-            raise
-        if isinstance(error, GraderFailed) and error.log:
-            err.print(error.log, style="dim", markup=False, highlight=False)
-        err.print(str(error), style="bold", markup=False, highlight=False)
-        raise typer.Exit(exit_code(error)) from None
-
-
-def exit_code(error: AutograderError) -> int:
-    """2: the person asked for what is not there; 1: we failed."""
-    return 2 if isinstance(error, UsageError) else 1

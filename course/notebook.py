@@ -25,6 +25,7 @@ from course.telemetry.promql import Answer
 from course.widgets.answers import AnswerFile
 from course.widgets.blank import BlankTree
 from course.widgets.console import Console
+from course.widgets.exam import open_exam
 from course.widgets.hints import hints
 from course.widgets.predict import Predict
 from course.widgets.quiz import Quiz, practice
@@ -131,9 +132,11 @@ def quiz(title: str, *ids: str, seed: str = "", folder: str = ".") -> Quiz:
 
 
 def exam(paper: str) -> Quiz:
-    """An exam from the file you were given; answers stay in PAPER.answers.json beside it."""
-    path = Path(paper)
-    return Quiz.from_file(path, AnswerFile(path.with_suffix(".answers.json"), path.stem, ""))
+    """An exam from the file you were given; answers stay in PAPER.answers.json beside it.
+
+    If it has a time, the first call starts the clock, which goes on in PAPER.clock.json.
+    """
+    return open_exam(Path(paper))
 
 
 def steps(title: str, frames: Sequence[Frame]) -> Stepper:

@@ -64,6 +64,22 @@ class AnswerFile:
         return f"{self.path.name} {why}; it is kept as {other.name}, and a new one is begun."
 
 
+def kept_answers(path: Path) -> dict[str, Any]:
+    """Question number -> answer, as kept in `path`; empty, with a word why, if that cannot be read.
+
+    For the cell of an exam that hands them to its tests: nothing is changed or moved, and what can
+    be no answer is left out without costing another.
+    """
+    try:
+        kept = json.loads(path.read_text("utf-8"))["answers"]
+        return {number: answer for number, answer in kept.items() if is_plain(answer)}
+    except FileNotFoundError:
+        print(f"There is no {path.name}: nothing is answered yet.")
+    except (OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError):
+        print(f"{path.name} cannot be read, so that no answer counts. Tell your instructor.")
+    return {}
+
+
 def _plain(answers: Any) -> dict[str, Any]:
     """Answers as they may stand in a file; raises ValueError for anything else."""
     if not isinstance(answers, dict) or not all(map(is_plain, answers.values())):

@@ -98,6 +98,23 @@ function letters(row, given) {
   return row.type === "ordering" ? Object.keys(row.options) : [];
 }
 
+// The kernel's clock counts; in between the view counts down by itself. Null without a clock.
+function countdown(model) {
+  if (model.get("left_s") < 0) return null;
+  const shown = element("p", { role: "timer", class: "dwcp-timer" });
+  let ends = 0;
+  const set = () => { ends = performance.now() + model.get("left_s") * 1000; tick(); };
+  const tick = () => {
+    const left = Math.max(0, Math.round((ends - performance.now()) / 1000));
+    shown.textContent = left ? `Time left: ${Math.floor(left / 60)}:${String(left % 60).padStart(2, "0")}`
+      : "The time is up. What you answered is kept; hand in now.";
+  };
+  set();
+  model.on("change:left_s", set);
+  const every = setInterval(tick, 1000);
+  return { shown, stop: () => { clearInterval(every); model.off("change:left_s", set); } };
+}
+
 let quizzes = 0;
 
 function render({ model, el }) {
@@ -107,13 +124,16 @@ function render({ model, el }) {
     const given = model.get("given")[row.number];
     drafts[row.number] = { id: quizzes, letters: letters(row, given), text: String(given ?? "") };
   }
-  return panel({
+  const clock = countdown(model);
+  const gone = panel({
     model, el, name: "quiz", traits: ["given", "said", "standing"],
     draw: (send, redraw) => [
+      clock?.shown,
       ...model.get("questions").map((row) => form(model, row, drafts[row.number], send, redraw)),
       element("p", {}, model.get("standing")),
     ],
   });
+  return () => { clock?.stop(); gone(); };
 }
 
 export default { render };

@@ -35,6 +35,9 @@ class Quiz(Panel):
     ).tag(sync=True)
     exam = t.Bool(help="whether answers are kept and not marked").tag(sync=True)
     standing = t.Unicode(help="how many are answered, and right").tag(sync=True)
+    left_s = t.Float(-1.0, help="seconds left when this was sent; -1 without a clock").tag(
+        sync=True
+    )
 
     def __init__(
         self, shown: Mapping[str, Any], file: AnswerFile, paper: Paper | None = None
