@@ -5,9 +5,6 @@ from __future__ import annotations
 import json
 import os
 import stat
-import subprocess
-import sys
-from pathlib import Path
 
 import pytest
 from classroom import Classroom, Desk, course_in
@@ -16,8 +13,7 @@ from typer.testing import CliRunner
 from autograder.cli import app
 from autograder.feedback import named
 from autograder.scores import scores
-
-BIN = Path(sys.executable).parent
+from tests.programs import Program
 
 
 @pytest.fixture(scope="module")
@@ -43,14 +39,9 @@ def round_trip(tmp_path_factory: pytest.TempPathFactory) -> Classroom:
 
 def nbgrader(room: Classroom, step: str, *options: str) -> None:
     """Run nbgrader's own command from the course's folder."""
-    done = subprocess.run(
-        [str(BIN / "nbgrader"), step, room.assignment, *options],
-        cwd=room.course.path,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
+    Program(
+        ["nbgrader", step, room.assignment, *options], room.course.path, {**os.environ}
+    ).finished()
 
 
 def ours(room: Classroom, *command: str) -> str:

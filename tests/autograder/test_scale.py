@@ -20,9 +20,9 @@ from autograder import pipeline
 from autograder.courseroot import make_tables
 from autograder.errors import GraderFailed
 from autograder.record import examinations
+from tests.programs import Program
 
 STUDENTS = [f"s{number}" for number in range(6)]
-BIN = Path(sys.executable).parent
 
 
 def filled(room: Classroom) -> Classroom:
@@ -37,20 +37,11 @@ def environment(room: Classroom) -> dict[str, str]:
     return {**os.environ, "PYTHONPATH": str(REPOSITORY), "DWCP_GRADEBOOK": db, **extra}
 
 
-def grader(room: Classroom, *arguments: str) -> subprocess.Popen[str]:
+def grader(room: Classroom, *arguments: str) -> Program:
     """`autograder grade numbers` as a process of its own."""
     sandbox = [] if SANDBOX else ["--sandbox", "none"]
-    return subprocess.Popen(
-        [str(BIN / "autograder"), "grade", "numbers", *sandbox, *arguments],
-        cwd=room.course.path, env=environment(room), text=True, start_new_session=True,
-        stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-    )  # fmt: skip
-
-
-def finished(process: subprocess.Popen[str]) -> str:
-    said, _ = process.communicate(timeout=120)
-    assert process.returncode == 0, said
-    return said
+    words = ["autograder", "grade", "numbers", *sandbox, *arguments]
+    return Program(words, room.course.path, environment(room))
 
 
 @pytest.fixture(scope="module")
@@ -91,12 +82,10 @@ def scheduler() -> Iterator[tuple[str, list[subprocess.Popen[bytes]]]]:
         kill(process)
 
 
-def kill(process: subprocess.Popen[bytes] | subprocess.Popen[str]) -> None:
+def kill(process: subprocess.Popen[bytes]) -> None:
     if process.poll() is None:
         os.killpg(process.pid, signal.SIGKILL)
     process.wait()
-    if process.stdout:
-        process.stdout.close()
 
 
 def test_workers_in_processes_of_their_own_give_the_same_gradebook(
@@ -144,8 +133,8 @@ def test_a_run_that_was_killed_and_started_again_ends_the_same(
     while len(list((classroom.course.path / "autograded").glob("*/*"))) < graded:
         assert process.poll() is None and time.monotonic() < deadline
         time.sleep(0.01)
-    kill(process)
-    finished(grader(classroom))
+    process.kill()
+    grader(classroom).finished()
     assert everything(classroom) == expected
 
 
@@ -154,7 +143,7 @@ def test_two_graders_at_once_give_the_gradebook_of_one(
 ) -> None:
     filled(classroom)
     for process in [grader(classroom), grader(classroom)]:
-        finished(process)
+        process.finished()
     assert everything(classroom) == expected
 
 
@@ -203,6 +192,6 @@ def test_postgresql_holds_the_same_gradebook_with_two_graders_at_once(
     room.generate()
     filled(room)
     for process in [grader(room), grader(room)]:
-        finished(process)
+        process.finished()
     assert everything(room) == expected
     assert {e.student for e in examinations(postgres)} == set(STUDENTS)
