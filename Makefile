@@ -45,6 +45,10 @@ test: setup packages lint  ## prove everything: checks, tests, every notebook, a
 notebooks: setup  ## execute every notebook with papermill, and say how long each took
 	@$(BIN)/python -m tests.notebooks
 
+.PHONY: browser
+browser: setup packages  ## every notebook in a real browser, not one a day
+	@DWCP_ALL_NOTEBOOKS=1 $(BIN)/python -m pytest -n 0 tests/browser
+
 .PHONY: verify
 verify: setup  ## prove that every exercise can be solved, and cannot be passed unsolved
 	@$(BIN)/autograder verify

@@ -7,16 +7,17 @@ import pytest
 
 from course.workspace import open_workspace
 from tests.browsing import Server, free_port
-from tests.release import ROOT
+from tests.release import ROOT, days
 
 
 @pytest.fixture(scope="session")
 def work(tmp_path_factory):
-    """A learner's folder in which every notebook of day 1 is solved."""
+    """A learner's folder in which every notebook of every day is solved."""
     folder = tmp_path_factory.mktemp("learner") / "work"
     open_workspace(folder, ROOT)
-    for notebook in (ROOT / "source" / "ops-1").glob("*.ipynb"):
-        shutil.copyfile(notebook, folder / "ops-1" / notebook.name)
+    for day in days():
+        for notebook in (ROOT / "source" / day).glob("*.ipynb"):
+            shutil.copyfile(notebook, folder / day / notebook.name)
     return folder
 
 
