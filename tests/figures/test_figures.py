@@ -37,6 +37,10 @@ DRAWN = {
     "panel": (figures.panel(PANEL), "minutes before now"),
     "waterfall": (figures.waterfall(SPANS, {"send"}), "seconds since the request"),
     "topology": (figures.topology(NODES), None),
+    "knob": (
+        figures.knob([{"n": 4, "r": 80, "at": "x"}], "n", "r", "at", "One.", ("streams", "Mbps")),
+        "streams",
+    ),
     "before_and_after": (
         figures.before_and_after(
             {"w-1": {"a": 4, "b": 3}}, {"w-1": {"a": 4}, "w-2": {"b": 3}}, {"w-1": 8, "w-2": 8}

@@ -15,7 +15,7 @@ import yaml
 from course.workspace import handed_out
 from tests.release import ROOT, days, generate
 
-SLOTS = {"O1.1": 240, "O1.2": 240, "O1.3": 60}  # minutes of each session in the timetable
+SLOTS = {"O1.1": 240, "O1.2": 240, "O1.3": 60, "O5.1": 150, "O5.2": 210}  # minutes of each session in the timetable
 
 
 def tracked(*patterns):
