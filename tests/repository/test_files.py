@@ -15,7 +15,13 @@ import yaml
 from course.workspace import handed_out
 from tests.release import ROOT, days, generate
 
-SLOTS = {"O1.1": 240, "O1.2": 240, "O1.3": 60, "O5.1": 150, "O5.2": 210}  # minutes of each session in the timetable
+SLOTS = {
+    "O1.1": 240, "O1.2": 240, "O1.3": 60,
+    "O2.1": 180, "O2.2": 180, "O2.3": 180,
+    "O3.1": 180, "O3.2": 180, "O3.3": 180,
+    "O4.1": 150, "O4.2": 150, "O4.3": 240,
+    "O5.1": 150, "O5.2": 210,
+}  # minutes of each session in the timetable  # fmt: skip
 
 
 def tracked(*patterns):
