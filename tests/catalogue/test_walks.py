@@ -142,7 +142,8 @@ LED_BY_SCENARIO = {
     "quiet-drained-node": [("T01 f no", {}, nothing)],
     "quiet-election": [("T05 d neither", {}, nothing)],
     "sec-06-expired": [("T08 e yes", {}, nothing), ("T32 c no", {"node": "worker-3"}, nothing)],
-    "syn-01-closed-gossip": [("T08 f no", {}, nothing)],
+    "sec-03-spoiled-state": [("T21 d state, by its checksum", {"node": "worker-3"}, nothing)],
+    "syn-01-closed-gossip": [("T07 g no", {}, nothing), ("T08 f no", {}, nothing)],
     "syn-03-partition": [
         ("T01 d yes", {}, nothing),
         ("T07 c unknown", {}, nothing),
@@ -187,6 +188,21 @@ def every_worker_full(lab):
         lab.vm.create(name=f"vm-{number}", memory_gb=0.25, cpus=4, node=f"worker-{number}")
 
 
+def four_left_out(lab):
+    """Four workers of both regions reach nobody but each other."""
+    four = [f"worker-{number}" for number in (1, 2, 7, 8)]
+    others = [name for name in lab.world.hosts if name not in four]
+    lab.inject("link-cut", a=",".join(four), b=",".join(others))
+    lab.run(60)
+
+
+def cut_off_then_leaderless(lab):
+    """A region is cut off, and then two controllers stop."""
+    lab.inject("partition", region="eu-west")
+    lab.run(60)
+    each("crash", CONTROLLERS[1:], after_s=5)(lab)
+
+
 def memory_used_up(lab):
     """All services leak, and the node with a large VM is the first that runs out."""
     lab.vm.create(name="large", memory_gb=4, node="worker-1")
@@ -212,6 +228,15 @@ LED_BY_FAULT = {
         ),
     ),
     "T06 c yes": ({}, each("slow-cpu", CONTROLLERS, share=0.1)),
+    "T07 b neither": ({}, cut_off_then_leaderless),
+    "T07 d yes": ({}, four_left_out),
+    "T07 g yes": (
+        {},
+        steps(
+            each("closed-ports", CONTROLLERS, first=8083, last=8083),
+            each("slow-cpu", ["worker-3"], share=0.1, after_s=60),
+        ),
+    ),
     "T08 d yes": ({}, memory_used_up),
     "T13 b the release": ({}, controllers_upgraded),
     "T19 b no": ({"vm": "vm-1"}, every_worker_full),

@@ -3,10 +3,10 @@
     diagnose(trees.load("T03"), signals(lab, vm="ledger"))
 
 `looking` says how a signal is declared. They are in `cluster` (T01, T11), `control` (T05, T06,
-T13, T18, T33), `spread` (T07, T08, T20), `moves` (T02-T04), `paths` (T15-T17), `releases` (T09,
-T10), `placing` (T19), `hostile` (T21, T22) and `nodes` (T32). `advice` is for bringing a cluster
-up. Questions that nothing here answers are those of which the lab has no evidence, or that only a
-person can answer; the trees' files say which leaves that leaves open.
+T13, T18, T33), `spread` (T07, T08, T20), `gossiping` (T07), `moves` (T02-T04), `paths` (T15-T17),
+`releases` (T09, T10), `placing` (T19), `hostile` (T21, T22) and `nodes` (T32). `advice` is for
+bringing a cluster up. Questions that nothing here answers are those of which the lab has no
+evidence, or that only a person can answer; the trees' files say which leaves that leaves open.
 """
 
 from typing import Any
@@ -15,6 +15,7 @@ from course.lab.journal import Lab
 from course.lab.signals import (
     cluster,
     control,
+    gossiping,
     hostile,
     moves,
     nodes,
@@ -55,5 +56,5 @@ def _all_of(module: Any, snapshot: Snapshot) -> dict[str, Any]:
     return {name: snapshot[name] for name in here if name in snapshot}
 
 
-PARTS = (cluster, control, hostile, moves, nodes, paths, placing, releases, spread)
+PARTS = (cluster, control, gossiping, hostile, moves, nodes, paths, placing, releases, spread)
 """Imported for the signals that they declare."""

@@ -1,5 +1,6 @@
 """Signals of nodes that may lie: one (T21), or many (T22). They need a scenario with voters."""
 
+from course.dwcp.consensus.evidence import Equivocation
 from course.dwcp.units import MS
 from course.lab.cluster import World
 from course.lab.commands import sync_lag_s
@@ -12,9 +13,9 @@ SUSPECT, AGREES, AGREES_LEAST = 0.50, 0.95, 0.80
 
 @signal("node")
 def equivocation_proved(case: Case) -> bool:
-    """Was it quarantined for a proof, and not for its score?"""
+    """Was it quarantined for two signed messages that contradict each other?"""
     row = case.lab.reputation.analyze(node=case.node)
-    return row["status"] == "quarantined" and str(row["reason"]).endswith("proved")
+    return row["status"] == "quarantined" and str(row["reason"]).startswith(Equivocation.NAME)
 
 
 @signal("node")
@@ -43,10 +44,12 @@ def _alone_with_version(world: World, node: str) -> bool:
 
 @signal("node")
 def what_deviates(case: Case) -> str | None:
-    """votes or metrics; None: neither. The lab finds no other deviation by itself."""
+    """metrics, state or votes; None: none of them. The lab finds no deviation in timing."""
     row = case.lab.reputation.analyze(node=case.node)
     if row["above_hardware"]:
         return "metrics"
+    if "checkpoint_manipulation" in row["signs"]:
+        return "state"
     return "votes" if (row["agreement"] or 1.0) < AGREES else None
 
 
