@@ -7,6 +7,7 @@ and takes its data as plain lists and dictionaries, so that a test can look at i
 from course.figures.cluster import topology
 from course.figures.deployment import log_order, port_map
 from course.figures.encoding import level_curves, where_pages_went
+from course.figures.incident import incident
 from course.figures.knobs import knob
 from course.figures.migration import dirty_pages, request_path, rounds
 from course.figures.network import gossip, mode_map, stream_rates
@@ -20,6 +21,7 @@ __all__ = [
     "board",
     "dirty_pages",
     "gossip",
+    "incident",
     "knob",
     "level_curves",
     "log_order",

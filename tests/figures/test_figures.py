@@ -41,6 +41,10 @@ DRAWN = {
         figures.knob([{"n": 4, "r": 80, "at": "x"}], "n", "r", "at", "One.", ("streams", "Mbps")),
         "streams",
     ),
+    "incident": (
+        figures.incident([(0, "cluster", "stops"), (2, "page", "fires")], "Late.", [(5, "by")]),
+        "minutes",
+    ),
     "before_and_after": (
         figures.before_and_after(
             {"w-1": {"a": 4, "b": 3}}, {"w-1": {"a": 4}, "w-2": {"b": 3}}, {"w-1": 8, "w-2": 8}
