@@ -33,7 +33,8 @@ def tracked(*patterns):
 
 
 NOTEBOOKS = tracked("source/*.ipynb", "release/*.ipynb", "course/*.ipynb")
-SOURCES = tracked("source/*.ipynb")
+# An exam is no lesson: its tasks have time boxes and points of their own.
+SOURCES = [path for path in tracked("source/*.ipynb") if not path.parent.name.startswith("exam-")]
 
 
 def names(paths):
