@@ -15,6 +15,7 @@ from course.dwcp.consensus import Raft
 from course.dwcp.consensus.pbft_messages import PORT as ACP_PORT
 from course.dwcp.machine import Effect, Save, Send, Tell
 from course.dwcp.node import Certificate, Controller, Undelivered
+from course.dwcp.placement import Settings as SolverSettings
 from course.dwcp.units import MS, SECOND
 from course.dwcp.worker import Worker
 from course.lab.gossip import Gossip
@@ -76,6 +77,7 @@ class World:
         self.weather: Weather | None = None  # None: links are always the same
         self.gossip: Gossip | None = None  # None: workers tell each other nothing
         self.voting: Voting | None = None  # None: no worker votes
+        self.solver = SolverSettings()  # of ITP's solver
         self.changed = self.env.event()  # happens when the wire, or a request, has changed
         self._arrives_at: dict[tuple[str, str], int] = {}  # the last one on a connection, us
         self.luck = seeds.stream("luck")  # of what fails by chance

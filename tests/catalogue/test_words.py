@@ -16,9 +16,9 @@ COMMANDS = words.commands()
 
 # Published verbs that trees and entries name, and that the lab does not have.
 NOT_IN_THE_LAB = {
-    "cluster set-mode", "hde train-dict", "node profile", "pba retrain", "placement list-constraints",
-    "placement profile", "placement set-rebalance-interval", "placement set-solver",
-    "placement solver-stats", "state-sync force-resync", "state-sync force-sync",
+    "cluster set-mode", "hde train-dict", "node profile", "pba retrain",
+    "placement list-constraints", "placement profile", "placement set-rebalance-interval",
+    "state-sync force-resync", "state-sync force-sync",
 }  # fmt: skip
 
 

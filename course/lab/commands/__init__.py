@@ -5,8 +5,9 @@ way on a real cluster; verbs of the groups host, server and clock stand for what
 machines themselves. Wrong arguments change nothing and are answered with a code of the API.
 
 Reading order: registry (how a verb is found and refuses), machines, nodes, network, transport,
-vms, maintenance, upgrades, state, gossip, metrics, operations, repairs, reports, reputation,
-voting, forensics; health and lookups are what they share, setup what a scenario begins with.
+vms, maintenance, upgrades, state, gossip, metrics, operations, placement, repairs, reports,
+reputation, voting, forensics; health and lookups are what they share, setup what a scenario
+begins with.
 """
 
 from course.lab.commands import (
@@ -18,6 +19,7 @@ from course.lab.commands import (
     network,
     nodes,
     operations,
+    placement,
     repairs,
     reports,
     reputation,
@@ -56,6 +58,7 @@ __all__ = [
     "network",
     "nodes",
     "operations",
+    "placement",
     "prepare",
     "repairs",
     "reports",

@@ -114,9 +114,17 @@ def node_row(world: World, host: Host) -> dict[str, Any]:
 
 
 def candidates(world: World, vm: Vm) -> list[str]:
-    """Workers that may take `vm`, best first. Placement is a controller's job, so it needs one."""
+    """Workers that may take `vm`, best first."""
+    try:
+        return place(vm, workers_for_placement(world))
+    except NoFeasibleNode as error:
+        raise CommandError("NO_FEASIBLE_NODE", str(error)) from None
+
+
+def workers_for_placement(world: World) -> list[Node]:
+    """Workers as ITP sees them. Placement is a controller's job, so it needs one."""
     registry = registry_of(world)
-    nodes = [
+    return [
         Node(
             host.name,
             host.region,
@@ -128,10 +136,6 @@ def candidates(world: World, vm: Vm) -> list[str]:
         )
         for host in world.of_role("worker")
     ]
-    try:
-        return place(vm, nodes)
-    except NoFeasibleNode as error:
-        raise CommandError("NO_FEASIBLE_NODE", str(error)) from None
 
 
 def decide(world: World, command: dict[str, Any]) -> None:
