@@ -13,7 +13,7 @@ from typing import Any
 
 import yaml
 
-from course.catalogue import scenarios, schema
+from course.catalogue import runbooks, scenarios, schema
 
 FOLDER = "course.catalogue.entries"
 ESCALATE_AFTER_MIN = {"P0": 0, "P1": 30, "P2": 120, "P3": None, "P4": None}
@@ -84,6 +84,11 @@ class Entry:
         """Its tree first, then those whose leaves name one of its causes."""
         others = [cause.leaf.split(" ")[0] for cause in self.causes if cause.leaf]
         return tuple(dict.fromkeys([self.tree, *others]))
+
+    @property
+    def runbook(self) -> str:
+        """The runbook with which one begins."""
+        return runbooks.of_entry(self.id)
 
     @property
     def incidents(self) -> tuple[str, ...]:
