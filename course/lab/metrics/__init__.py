@@ -17,10 +17,10 @@ from course.lab.metrics.declare import DECLARED
 from course.lab.metrics.monitor import INTERVAL, Monitor, stamp
 from course.telemetry import exposition, promql
 from course.telemetry.families import Family
-from course.telemetry.timeline import Timeline
 from course.telemetry.promql import Answer
 from course.telemetry.rules import Rule, read, record
 from course.telemetry.series import Store
+from course.telemetry.timeline import Timeline
 
 __all__ = [
     "Metrics",
