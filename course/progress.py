@@ -33,7 +33,11 @@ def overview(work: Path | str, root: Path) -> list[dict[str, Any]]:
     work = Path(work)
     kept, rows = load(work), []
     for name, source in handed_out(root).items():
-        if "/" not in name or not name.endswith(".ipynb") or name.startswith("components/"):
+        if (
+            "/" not in name
+            or not name.endswith(".ipynb")
+            or name.startswith(("components/", "runbooks/"))
+        ):
             continue  # the components' notebooks are to be read when one wants to, not done
         about = json.loads(source.read_text("utf-8"))["metadata"].get("dwcp", {})
         spent = kept["spent"].get(name, {})

@@ -42,8 +42,9 @@ def course_root() -> Path:
 def handed_out(root: Path) -> dict[str, Path]:
     """What a learner gets: path inside the working folder -> the file in the course."""
     files = {HOME: root / "course" / HOME}
-    for path in sorted((root / "course" / "components").glob("*.ipynb")):
-        files[f"components/{path.name}"] = path
+    for folder in ("components", "runbooks"):
+        for path in sorted((root / "course" / folder).glob("*.ipynb")):
+            files[f"{folder}/{path.name}"] = path
     for path in sorted((root / "release").rglob("*")):
         if path.is_file() and not any(part.startswith(".") for part in path.parts):
             files[path.relative_to(root / "release").as_posix()] = path

@@ -187,7 +187,7 @@ def test_links_in_pages_lead_somewhere(path):
 @pytest.mark.parametrize("path", tracked("course/*.ipynb"), ids=names(tracked("course/*.ipynb")))
 def test_links_in_the_courses_own_notebooks_lead_to_what_is_handed_out(path):
     there = handed_out(ROOT)
-    here = Path("." if path.name == "home.ipynb" else "components")
+    here = path.parent.relative_to(ROOT / "course")
     for cell in read(path)["cells"]:
         text = "".join(cell["source"]) if cell["cell_type"] == "markdown" else ""
         for target in re.findall(r"\]\((?!https://)([^)#]+)\)", text):
