@@ -123,9 +123,21 @@ def graded_right(scratch: CourseRoot, assignment: str, tell: Tell) -> Iterator[F
         for graded in grade(scratch, assignment, [student]):
             texts = [*graded.notices, *([graded.failure] if graded.failure else [])]
             yield from (Finding(f"{assignment}, {student}", text) for text in texts)
-    rows = scores(scratch, assignment)
+    by_hand = graded_by_hand(scratch.folder("source", assignment))
+    rows = [row for row in scores(scratch, assignment) if row.exercise not in by_hand]
     yield from (f for row in rows for f in misjudged(row))
     yield from failing_cells(scratch, assignment)
+
+
+def graded_by_hand(source: Path) -> set[str]:
+    """Answers that a person marks in the formgrader: cells that are an answer and graded."""
+    books = [nbformat.read(path, 4) for path in source.glob("*.ipynb")]
+    return {
+        cell.metadata.nbgrader.grade_id
+        for nb in books
+        for cell in nb.cells
+        if is_grade(cell) and is_solution(cell)
+    }
 
 
 def misjudged(row: Score) -> Iterator[Finding]:

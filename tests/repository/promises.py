@@ -114,7 +114,7 @@ PROMISES = (
             lambda: files("course/catalogue/questions/blueprints/operations-*.yaml"),
             "tests/autograder/test_exam.py"),
     Promise("Practical exam", 1, "an assignment of eight tasks",
-            lambda: files("source/exam-operations-practical/*.ipynb"), "tests/repository/test_promises.py"),
+            lambda: files("source/exam-operations-practical/*.ipynb"), "tests/course/test_practical.py"),
     Promise("Terraform and Ansible", 2, "a validated example",
             lambda: min(1, files("deploy/**/*.tf")) + min(1, files("deploy/**/playbook*.y*ml")),
             "tests/repository/test_promises.py"),

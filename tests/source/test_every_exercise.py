@@ -10,8 +10,11 @@ import pytest
 
 from tests.release import ROOT, days
 
+# The replays of an exam take minutes with mutants: `make verify` goes through it without them.
+DAYS = [day for day in days() if not day.startswith("exam-")]
 
-@pytest.mark.parametrize("day", days())
+
+@pytest.mark.parametrize("day", DAYS)
 def test_a_day_is_fit_to_be_released(day):
     command = [sys.executable, "-m", "autograder", "verify", day, "--mutants"]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
