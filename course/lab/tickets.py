@@ -15,7 +15,7 @@ def tickets(lab: str, seed: int | str) -> tuple[str, ...]:
     """The names of a lab's incidents in the order of the seed; ValueError if it has none."""
     found = [name for name in scenarios.incidents() if scenarios.load(name).get("lab") == lab]
     if not found:
-        labs = {scenarios.load(name).get("lab") for name in scenarios.incidents()} - {None}
+        labs = {scenarios.load(name).get("lab", "") for name in scenarios.incidents()} - {""}
         raise ValueError(
             f"no incident belongs to the lab {lab!r}; there are {', '.join(sorted(labs))}"
         )
