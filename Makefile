@@ -68,6 +68,7 @@ bench: setup  ## ratios against what there is already (docs/benchmarks.md); take
 	@$(BIN)/python -m tests.dwcp.storm
 	@$(BIN)/python -m tests.dwcp.sync_world --seeds 50
 	@$(BIN)/python -m tests.lab.byzantine_storm --seeds 50
+	@$(BIN)/python -m tests.runbooks.cross
 
 .PHONY: release
 release: setup  ## make release/ from source/ again
