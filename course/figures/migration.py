@@ -96,3 +96,17 @@ def dirty_pages(status: dict[str, Any]) -> Picture:
         made,
         "A level line is a round; it falls to what the guest dirtied meanwhile. Hatched: downtime.",
     )
+
+
+def factors(rows: list[dict[str, Any]], text: str) -> Picture:
+    """What each figure became as a multiple of what it was: rows of `figure` and `factor`."""
+    known = [row for row in rows if row["factor"] is not None]
+    made, axes = figure(8, 0.8 + 0.4 * len(known))
+    names = [row["figure"] for row in reversed(known)]
+    for y, row in enumerate(reversed(known)):
+        axes.barh(y, row["factor"], color=ACCENT, height=0.5)
+        axes.text(row["factor"], y, f" {row['factor']:g}", va="center", fontsize=8, color=INK)
+    axes.axvline(1, color=SOFT, ls=":")
+    axes.set_yticks(range(len(names)), names)
+    axes.set_xlabel("multiple (1: unchanged)")
+    return caption(made, text)
