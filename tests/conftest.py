@@ -7,7 +7,8 @@ from tests.browsing import chromium, page, picture
 __all__ = ["chromium", "page", "picture"]
 
 # These rooms make something costly once (a graded class, a browser) and look at it many times.
-TOGETHER = {"autograder", "browser", "instructor", "redteam", "source"}
+# The longest stand first: one that began last would run alone at the end.
+TOGETHER = ("source", "autograder", "browser", "redteam", "instructor")
 
 
 class ByRoom(LoadScopeScheduling):
@@ -16,6 +17,18 @@ class ByRoom(LoadScopeScheduling):
     def _split_scope(self, nodeid):
         room = nodeid.split("/")[1]
         return room if room in TOGETHER else nodeid.split("::")[0]
+
+
+def pytest_configure(config):
+    config.option.loadscopereorder = False  # pytest-xdist would deal out by number of tests
+
+
+def pytest_collection_modifyitems(items):
+    def place(item):
+        room = item.nodeid.split("/")[1]
+        return TOGETHER.index(room) if room in TOGETHER else len(TOGETHER)
+
+    items.sort(key=place)
 
 
 def pytest_xdist_make_scheduler(config, log):
