@@ -18,6 +18,11 @@ def days() -> list[str]:
     return sorted(path.name for path in (ROOT / "source").iterdir() if any(path.glob("*.ipynb")))
 
 
+def lessons() -> list[str]:
+    """The days that teach: an exam has rules of its own."""
+    return [day for day in days() if not day.startswith("exam-")]
+
+
 def generate(into: Path) -> None:
     """Generate every day into `into`/release, in a course root of its own."""
     shutil.copytree(ROOT / "source", into / "source")

@@ -7,7 +7,7 @@ import pytest
 
 from course.workspace import open_workspace
 from tests.browsing import Server, free_port
-from tests.release import ROOT, days
+from tests.release import ROOT, lessons
 
 
 @pytest.fixture(scope="session")
@@ -15,7 +15,7 @@ def work(tmp_path_factory):
     """A learner's folder in which every notebook of every day is solved."""
     folder = tmp_path_factory.mktemp("learner") / "work"
     open_workspace(folder, ROOT)
-    for day in days():
+    for day in lessons():
         for notebook in (ROOT / "source" / day).glob("*.ipynb"):
             shutil.copyfile(notebook, folder / day / notebook.name)
     return folder

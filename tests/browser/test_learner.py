@@ -8,7 +8,7 @@ import re
 
 import pytest
 
-from tests.release import ROOT, days
+from tests.release import ROOT, lessons
 
 
 def clicks(path):
@@ -19,7 +19,7 @@ def clicks(path):
 
 
 def notebooks():
-    for day in days():
+    for day in lessons():
         paths = sorted((ROOT / "source" / day).glob("*.ipynb"))
         chosen = paths if os.environ.get("DWCP_ALL_NOTEBOOKS") else [max(paths, key=clicks)]
         yield from (f"{day}/{path.name}" for path in chosen)
@@ -80,7 +80,8 @@ def test_a_notebook_runs_from_top_to_bottom(page, lab_address, picture, name):
     run_all(page)
     errors = page.locator('.jp-OutputArea-output[data-mime-type="application/vnd.jupyter.error"]')
     assert errors.count() == 0, errors.first.inner_text()
-    assert page.locator(".jp-OutputArea-output img").count() >= 1
+    shown = ".jp-OutputArea-output"
+    assert page.locator(f"{shown} img, {shown} svg, {shown} table").count() >= 1
     picture(page, f"notebook-{name.removesuffix('.ipynb').replace('/', '-')}")
 
 

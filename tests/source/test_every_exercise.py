@@ -8,10 +8,10 @@ import sys
 
 import pytest
 
-from tests.release import ROOT, days
+from tests.release import ROOT, lessons
 
 # The replays of an exam take minutes with mutants: `make verify` goes through it without them.
-DAYS = [day for day in days() if not day.startswith("exam-")]
+DAYS = lessons()
 
 
 @pytest.mark.parametrize("day", DAYS)
