@@ -6,6 +6,10 @@ UV_VERSION := 0.13.9
 BIN := .venv/bin
 STAMP := .venv/.set-up
 
+# Compiled once and kept: the tests start hundreds of processes, and each would compile it all again.
+export UV_COMPILE_BYTECODE := 1
+unexport PYTHONDONTWRITEBYTECODE
+
 # uv from the path, or else a pinned one of our own: a machine needs only Python 3.11+.
 UV := $(shell command -v uv 2>/dev/null || echo .tools/bin/uv)
 

@@ -99,8 +99,10 @@ def _days_since(at: str, now: datetime) -> int | None:
 
 
 def _day(name: str) -> str:
-    """`ops-1/1-architecture.ipynb` -> Operations, day 1."""
+    """`ops-1/1-architecture.ipynb` -> Operations, day 1; `exam-operations-...` -> Exam."""
     track, _, number = name.split("/")[0].partition("-")
+    if track == "exam":
+        return "Exam"
     return f"{TRACKS[track]}, day {number}" if track in TRACKS else name.split("/")[0]
 
 

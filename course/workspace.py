@@ -40,15 +40,20 @@ def course_root() -> Path:
 
 
 def handed_out(root: Path) -> dict[str, Path]:
-    """What a learner gets: path inside the working folder -> the file in the course."""
+    """What a learner gets: path inside the working folder -> the file in the course, days first."""
     files = {HOME: root / "course" / HOME}
     for folder in ("components", "runbooks"):
         for path in sorted((root / "course" / folder).glob("*.ipynb")):
             files[f"{folder}/{path.name}"] = path
-    for path in sorted((root / "release").rglob("*")):
+    released = root / "release"
+    for path in sorted(released.rglob("*"), key=lambda path: (_is_exam(path, released), path)):
         if path.is_file() and not any(part.startswith(".") for part in path.parts):
-            files[path.relative_to(root / "release").as_posix()] = path
+            files[path.relative_to(released).as_posix()] = path
     return files
+
+
+def _is_exam(path: Path, released: Path) -> bool:
+    return path.relative_to(released).parts[0].startswith("exam-")
 
 
 def open_workspace(work: Path, root: Path) -> Opened:

@@ -52,8 +52,9 @@ class Server:
         self.log.close()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def chromium():
+    """One browser a file: while Playwright runs, its event loop stands in the way of any other."""
     from playwright.sync_api import sync_playwright
 
     if CHROMIUM is None:
@@ -83,6 +84,9 @@ def page(chromium):
     # A slow machine makes JupyterLab ask, after 12 s, whether to go on waiting. We do.
     patience = window.get_by_role("button", name="Keep Waiting")
     window.add_locator_handler(patience, lambda button: button.click())
+    # A server that is busy for a moment makes it say so in a dialog that covers everything.
+    busy = window.locator(".jp-Dialog").filter(has_text="Server Connection Error")
+    window.add_locator_handler(busy, lambda dialog: dialog.locator("button").last.click())
     yield window
     context.close()
 

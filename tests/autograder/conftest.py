@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-import variations
-from classroom import Classroom, quick_course_in
 
 from autograder import pipeline
 from autograder.pipeline import Graded
+from tests.autograder import variations
+from tests.autograder.classroom import Classroom, quick_course_in
 
 STUDENTS = {
     name.replace("_", "-"): variation

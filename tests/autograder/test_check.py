@@ -8,13 +8,13 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-import variations
-from classroom import FIXTURES, Classroom, Desk
 from typer.testing import CliRunner
 
 from autograder.check import check, locate
 from autograder.cli import app
 from autograder.errors import UsageError
+from tests.autograder import variations
+from tests.autograder.classroom import FIXTURES, Classroom, Desk
 
 Mine = Callable[[Callable[[Desk], None]], Path]
 

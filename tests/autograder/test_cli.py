@@ -5,13 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-import variations
-from classroom import REPOSITORY, Classroom, quick_course_in
 from typer.testing import CliRunner, Result
 
 from autograder.cli import app
 from autograder.courseroot import open_course
 from autograder.errors import UsageError
+from tests.autograder import variations
+from tests.autograder.classroom import REPOSITORY, Classroom, quick_course_in
 
 
 def run(root: Path, *arguments: str) -> Result:

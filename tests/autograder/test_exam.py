@@ -13,7 +13,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from classroom import REPOSITORY, SANDBOX, quick_course_in
 from nbgrader.auth import Authenticator
 from nbgrader.exchange import ExchangeFactory
 from typer.testing import CliRunner
@@ -26,6 +25,7 @@ from autograder.exam.sitting import Exams, Sitting, exams_of
 from autograder.scores import scores
 from course.catalogue.questions.draw import Question
 from course.widgets.exam import open_exam
+from tests.autograder.classroom import REPOSITORY, SANDBOX, quick_course_in
 
 EXAM = "operations-associate"
 MINUTE = 60.0

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from conftest import STUDENTS, GradedClass
 from nbformat import v4
 
 from autograder.feedback import NO_ANSWER, NO_MESSAGE, TOO_LONG, failure, withhold, words
+from tests.autograder.conftest import STUDENTS, GradedClass
 
 TOLD = [
     ("forgot-the-empty-list", "1-mean", "The mean of three numbers is wrong."),

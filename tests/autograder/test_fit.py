@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import nbformat
 import pytest
-from classroom import Classroom
 
 from autograder import pipeline
 from autograder.errors import CourseError, GraderFailed
 from autograder.feedback import named
 from autograder.fit import unfit
+from tests.autograder.classroom import Classroom
 
 SPREAD = "numbers-1-spread-test"
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import pytest
-from classroom import Classroom
-from conftest import STUDENTS, GradedClass, handed_in
+
+from tests.autograder.classroom import Classroom
+from tests.autograder.conftest import STUDENTS, GradedClass, handed_in
 
 MEAN, SPREAD = "numbers-1-mean", "numbers-1-spread"
 MEGABITS, WINDOW = "numbers-2-megabits", "numbers-2-window"

@@ -7,12 +7,12 @@ import os
 import stat
 
 import pytest
-from classroom import Classroom, Desk, course_in
 from typer.testing import CliRunner
 
 from autograder.cli import app
 from autograder.feedback import named
 from autograder.scores import scores
+from tests.autograder.classroom import Classroom, Desk, course_in
 from tests.programs import Program
 
 

@@ -7,7 +7,6 @@ from pathlib import Path
 
 import nbformat
 import pytest
-from classroom import Classroom
 from nbformat import v4
 from nbgrader.apps import NbGraderApp
 
@@ -15,6 +14,7 @@ from autograder import pipeline
 from autograder.courseroot import CourseRoot
 from autograder.feedback import named
 from autograder.record import examinations
+from tests.autograder.classroom import Classroom
 
 PARTIAL = "numbers-1-spread-test"
 

@@ -13,13 +13,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from classroom import REPOSITORY, SANDBOX, Classroom, quick_course_in
-from test_grading import everything
 
 from autograder import pipeline
 from autograder.courseroot import make_tables
 from autograder.errors import GraderFailed
 from autograder.record import examinations
+from tests.autograder.classroom import REPOSITORY, SANDBOX, Classroom, quick_course_in
+from tests.autograder.test_grading import everything
 from tests.programs import Program
 
 STUDENTS = [f"s{number}" for number in range(6)]

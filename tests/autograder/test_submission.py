@@ -8,7 +8,6 @@ from typing import Any
 
 import nbformat
 import pytest
-from classroom import FIXTURES
 from hypothesis import given
 from hypothesis import strategies as st
 from nbformat import v4
@@ -16,6 +15,7 @@ from nbformat import v4
 from autograder.errors import Refused
 from autograder.feedback import named
 from autograder.submission import PlannedCell, admit, read_notebook
+from tests.autograder.classroom import FIXTURES
 
 PLAN = {
     "a": PlannedCell("a", "code", "", locked=False, solution=True, points=None),

@@ -7,7 +7,6 @@ from pathlib import Path
 
 import nbformat
 import pytest
-from classroom import FIXTURES, Classroom
 
 from autograder import pipeline
 from autograder.courseroot import CourseRoot
@@ -19,6 +18,7 @@ from autograder.scores import Score
 from autograder.trials import Verdict, exercises, judge
 from autograder.variants import forked, one_by_one
 from autograder.verify import Finding, malformed, misjudged, mute_asserts, slips, stale, verify
+from tests.autograder.classroom import FIXTURES, Classroom
 
 NUMBERS = FIXTURES / "course" / "source" / "numbers"
 MEAN = "numbers-1-mean"

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import nbformat
-from classroom import Desk
 
 from autograder.feedback import named
+from tests.autograder.classroom import Desk
 
 
 def complete(desk: Desk) -> None:

@@ -38,6 +38,8 @@ def open_notebook(page, address, name):
 def run_all(page, limit_ms=120_000):
     """Run > Run All Cells, and wait until no cell is waiting or running."""
     for _ in range(3):  # a click that comes before the kernel is connected is lost
+        asks = page.locator(".jp-Dialog").all_inner_texts()
+        assert not asks or "Waiting" in asks[0] or "Connection" in asks[0], asks
         page.get_by_role("menuitem", name="Run", exact=True).click()
         page.get_by_text("Run All Cells", exact=True).click()
         page.wait_for_timeout(3_000)

@@ -13,8 +13,9 @@ import textwrap
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
-from classroom import Desk
 from nbformat import v4
+
+from tests.autograder.classroom import Desk
 
 MARK = "redteam-was-here"
 SPREAD = {"spread": 3}

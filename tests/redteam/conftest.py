@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
-sys.path.append(str(Path(__file__).resolve().parents[1] / "autograder"))  # for `classroom`
-
-from siege import Siege, besiege
+from tests.redteam.siege import Siege, besiege
 
 
 @pytest.fixture(scope="session")

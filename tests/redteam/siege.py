@@ -17,8 +17,6 @@ from pathlib import Path
 
 import nbformat
 import pytest
-from attacks import ATTACKS, Attack
-from classroom import Classroom, Desk, course_in
 from nbformat import NotebookNode, v4
 from nbgrader.utils import is_grade
 
@@ -27,6 +25,8 @@ from autograder.courseroot import make_tables
 from autograder.errors import AutograderError
 from autograder.fanout import close_pools
 from autograder.pipeline import Graded
+from tests.autograder.classroom import Classroom, Desk, course_in
+from tests.redteam.attacks import ATTACKS, Attack
 
 EXERCISES = {
     "mean": "numbers-1-mean",

@@ -11,13 +11,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from classroom import SANDBOX, Classroom, quick_course_in
 from nbformat import v4
 
 from autograder.fence import Limits
 from autograder.names import modules_of, names_of
 from autograder.pool import Files, Pool
 from autograder.script import output_of, put
+from tests.autograder.classroom import SANDBOX, Classroom, quick_course_in
 
 HOSTILE_TEXT = {
     "a chain of signs": "-" * 20_000 + "1",

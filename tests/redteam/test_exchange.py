@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from classroom import Classroom, quick_course_in
 
 from autograder import pipeline
+from tests.autograder.classroom import Classroom, quick_course_in
 
 TIME = "2026-01-01 10:00:00.000000 UTC"
 

@@ -6,9 +6,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from attacks import ATTACKS, HOSTILE_HTML
 from nbconvert.exporters import HTMLExporter
-from siege import Siege
+
+from tests.redteam.attacks import ATTACKS, HOSTILE_HTML
+from tests.redteam.siege import Siege
 
 INJECTIONS = [name for name, each in ATTACKS.items() if each.family == "injection"]
 INJECTIONS += ["forged-pictures", "forged-errors", "error-named-as-the-graders"]

@@ -7,8 +7,18 @@ import site
 from pathlib import Path
 
 import pytest
-from attacks import ATTACKS
-from siege import CANARIES, EXERCISES, HONEST, MARK, Siege, deserved, files_now, whole_gradebook
+
+from tests.redteam.attacks import ATTACKS
+from tests.redteam.siege import (
+    CANARIES,
+    EXERCISES,
+    HONEST,
+    MARK,
+    Siege,
+    deserved,
+    files_now,
+    whole_gradebook,
+)
 
 
 def test_there_are_many_attacks_of_many_families() -> None:
