@@ -16,7 +16,7 @@ from tests.autograder.classroom import Classroom, quick_course_in
 STUDENTS = {
     name.replace("_", "-"): variation
     for name, variation in vars(variations).items()
-    if getattr(variation, "__module__", "") == "variations" and callable(variation)
+    if getattr(variation, "__module__", "") == variations.__name__ and callable(variation)
 }
 
 
