@@ -57,6 +57,10 @@ browser: setup packages  ## every notebook in a real browser, not one a day
 verify: setup  ## prove that every exercise can be solved, and cannot be passed unsolved
 	@$(BIN)/autograder verify
 
+.PHONY: mutants
+mutants: setup  ## try every mutant of every solution again, not only of those that changed
+	@cd source && ../$(BIN)/autograder verify $$(ls -d *-[0-9]) --mutants --again --root ..
+
 .PHONY: bench
 bench: setup  ## ratios against what there is already (docs/benchmarks.md); takes an hour
 	@tests/install-packages --bench

@@ -44,7 +44,8 @@ c.CourseDirectory.course_id = "dwcp"
 c.CourseDirectory.root = str(root)
 c.CourseDirectory.db_url = os.environ.get("DWCP_GRADEBOOK", f"sqlite:///{root / 'gradebook.db'}")
 c.CourseDirectory.ignore = [
-    "mistakes.yaml",  # the answers that people get wrong stay with the instructor
+    "mistakes.yaml",  # the answers that people get wrong stay with the instructor,
+    "mutants.yaml",  # and so does how they are tested
     "feedback",
     ".*",
     "__pycache__",

@@ -19,7 +19,7 @@ from autograder.check import check as check_notebook
 from autograder.courseroot import CourseRoot
 from autograder.errors import AutograderError, UsageError
 from autograder.exam.commands import app as exam
-from autograder.mutants import shares
+from autograder.measured import shares
 from autograder.scores import scores as read_scores
 from autograder.screen import (
     bar,
@@ -178,6 +178,9 @@ def verify(
         bool,
         typer.Option(help="Also change the solutions one operator, bound or constant at a time."),
     ] = False,
+    again: Annotated[
+        bool, typer.Option(help="With --mutants: also those that were tried, and are unchanged.")
+    ] = False,
     root: Root = None,
 ) -> None:
     """Prove that exercises can be solved, are not passed unsolved, and catch mistakes."""
@@ -192,7 +195,7 @@ def verify(
             sound = sound and not found
             if mutants:
                 with working(f"Mutating {assignment}") as tell:
-                    caught = shares(course, assignment, tell)
+                    caught = shares(course, assignment, tell, again)
                 sound = show_shares(caught) and sound
     if not sound:
         raise typer.Exit(1)

@@ -9,16 +9,13 @@ from __future__ import annotations
 
 import ast
 import difflib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 from typing import Any
 
-import nbformat
-
-from autograder.courseroot import CourseRoot, scratch_course
-from autograder.trials import Exercise, exercises, judge
-from autograder.verify import Tell
+from autograder.trials import Exercise, judge
 
 ENOUGH = 0.9
 
@@ -90,20 +87,11 @@ def _set_value(node: ast.Constant, value: float) -> None:
     node.value = value
 
 
-def shares(
-    course: CourseRoot, assignment: str, tell: Tell = lambda doing: None, limit_s: float = 5.0
-) -> list[Share]:
-    """Try every mutant of every exercise of an assignment. Takes minutes."""
-    course.require(assignment)
-    found = []
-    with scratch_course(course, assignment) as scratch:
-        for path in sorted(scratch.folder("source", assignment).glob("*.ipynb")):
-            tell(path.stem)
-            todo = exercises(nbformat.read(path, 4))
-            tries = [(e.id, text) for e in todo for text in mutants(e.answer)]
-            survived = [tries[i] for i, v in judge(path, tries, limit_s) if v.earned]
-            found += [_share(e, tries, survived) for e in todo]
-    return found
+def tried(notebook: Path, todo: Sequence[Exercise], limit_s: float = 5.0) -> list[Share]:
+    """Try every mutant of these exercises of a notebook, which should be a copy. Takes minutes."""
+    tries = [(e.id, text) for e in todo for text in mutants(e.answer)]
+    survived = [tries[i] for i, v in judge(notebook, tries, limit_s) if v.earned] if tries else []
+    return [_share(e, tries, survived) for e in todo]
 
 
 def _share(

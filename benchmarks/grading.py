@@ -33,7 +33,7 @@ c = get_config()
 c.CourseDirectory.course_id = "dwcp"
 c.CourseDirectory.root = {root!r}
 c.CourseDirectory.db_url = {db!r}
-c.CourseDirectory.ignore = ["mistakes.yaml", ".*"]
+c.CourseDirectory.ignore = ["mistakes.yaml", "mutants.yaml", ".*"]
 c.ExecutePreprocessor.timeout = 30
 c.ExecutePreprocessor.interrupt_on_timeout = True
 """

@@ -12,8 +12,10 @@ from autograder import pipeline
 from autograder.courseroot import CourseRoot
 from autograder.errors import CourseError, UsageError
 from autograder.feedback import named
+from autograder.measured import FILE as MEASURED
+from autograder.measured import load_measured, shares
 from autograder.mistakes import load_mistakes
-from autograder.mutants import diff, mutants, shares
+from autograder.mutants import diff, mutants
 from autograder.scores import Score
 from autograder.trials import Verdict, exercises, judge
 from autograder.variants import forked, one_by_one
@@ -201,6 +203,40 @@ def test_a_survivor_is_shown_as_a_diff() -> None:
 
 def test_the_tests_of_the_fixture_catch_every_mutant(classroom: Classroom) -> None:
     course: CourseRoot = classroom.course
-    assert [(s.caught, s.tried) for s in shares(course, "numbers", limit_s=1)] == [
-        (3, 3), (1, 1), (4, 4), (5, 5),
-    ]  # fmt: skip
+    found = shares(course, "numbers", limit_s=1)
+    assert [(s.caught, s.tried) for s in found] == [(3, 3), (1, 1), (4, 4), (5, 5)]
+    record = course.folder("source", "numbers") / MEASURED
+    assert [row["tried"] for row in load_measured(record).values()] == [3, 1, 4, 5]
+
+
+def recorded(course: CourseRoot, survivors: str) -> Path:
+    """The record of the fixture, in which every exercise has this survivor."""
+    shares(course, "numbers", limit_s=1)
+    record = course.folder("source", "numbers") / MEASURED
+    record.write_text(record.read_text("utf-8").replace("survivors: []", survivors), "utf-8")
+    return record
+
+
+def test_what_is_unchanged_is_not_tried_again_unless_it_is_asked_for(classroom: Classroom) -> None:
+    record = recorded(classroom.course, "survivors: [kept]")
+    assert [s.survivors for s in shares(classroom.course, "numbers")] == [("kept",)] * 4
+    again = shares(classroom.course, "numbers", again=True, limit_s=1)
+    assert [s.survivors for s in again] == [()] * 4
+    assert "kept" not in record.read_text("utf-8")
+
+
+def test_a_changed_cell_makes_what_stands_below_it_tried_again(classroom: Classroom) -> None:
+    recorded(classroom.course, "survivors: [kept]")
+    path = classroom.course.folder("source", "numbers") / "1-mean.ipynb"
+    nb = nbformat.read(path, 4)
+    named(nb)["numbers-1-mean-check"].source += "\n# looked at"
+    nbformat.write(nb, path)
+    kept = {s.exercise: s.survivors for s in shares(classroom.course, "numbers", limit_s=1)}
+    assert kept["numbers-1-mean"] == () and kept["numbers-2-window"] == ("kept",)
+
+
+def test_a_record_that_is_no_record_is_said(classroom: Classroom) -> None:
+    for text in ("- a", "numbers-1-mean: {tried: 3}", "a: ["):
+        (classroom.course.folder("source", "numbers") / MEASURED).write_text(text)
+        with pytest.raises(CourseError, match="mutants.yaml is not what"):
+            shares(classroom.course, "numbers")
