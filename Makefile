@@ -59,7 +59,7 @@ verify: setup  ## prove that every exercise can be solved, and cannot be passed 
 
 .PHONY: mutants
 mutants: setup  ## try every mutant of every solution again, not only of those that changed
-	@cd source && ../$(BIN)/autograder verify $$(ls -d *-[0-9]) --mutants --again --root ..
+	@$(BIN)/autograder verify $(notdir $(wildcard source/*-[0-9])) --mutants --again
 
 .PHONY: bench
 bench: setup  ## ratios against what there is already (docs/benchmarks.md); takes an hour
