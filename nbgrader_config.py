@@ -91,6 +91,9 @@ c.Examine.timeout = 30
 # What stands around the code of a submission: "bubblewrap", or "none" for work of one's own.
 c.Examine.sandbox = "bubblewrap"
 
+# What learners bring beside their notebooks, and is theirs: the answers that a quiz keeps.
+c.Autograde.exclude_overwriting = {"ops-5": ["review.answers.json"]}
+
 # A submission is read by us, never trusted; Examine stands where nbgrader's Execute stood.
 c.Autograde.exporter_class = "autograder.preprocessor.SubmissionExporter"
 c.Autograde.pre_convert_hook = "autograder.preprocessor.list_missing_notebooks"

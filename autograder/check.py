@@ -1,8 +1,8 @@
 """Grade one's own notebook, as it will be graded, without handing it in.
 
-The notebook is copied into a temporary course, goes through the same steps as a submission, and
-leaves nothing behind. What comes back names exercises, points and reasons; the text of a hidden
-test stays in the temporary folder.
+The notebook, and the answers to a quiz beside it, are copied into a temporary course, go through
+the same steps as a submission, and leave nothing behind. What comes back names exercises, points
+and reasons; the text of a hidden test stays in the temporary folder.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from autograder.courseroot import CourseRoot, scratch_course
 from autograder.errors import GraderFailed, Refused, UsageError
 from autograder.feedback import about, messages
 from autograder.pipeline import generate, grade
+from autograder.preprocessor import files_of
 from autograder.scores import scores
 from autograder.submission import read_notebook
 
@@ -60,6 +61,8 @@ def check(course: CourseRoot, path: Path) -> Checked:
         desk = scratch.folder("submitted", assignment, ME)
         desk.mkdir(parents=True)
         copyfile(path, desk / f"{notebook}.ipynb")
+        for name, content in files_of(path.parent, course.brought(assignment)).items():
+            (desk / name).write_bytes(content)
         (graded,) = grade(scratch, assignment)
         if graded.failure:
             raise GraderFailed(graded.failure)

@@ -97,6 +97,11 @@ class CourseRoot:
         ignore = [*self.coursedir(assignment).ignore, "*.ipynb"]
         return sorted(os.path.relpath(f, source) for f in find_all_files(str(source), ignore))
 
+    def brought(self, assignment: str) -> list[str]:
+        """Files of a learner's own that count, by nbgrader's setting: the answers to a quiz."""
+        allowed = self.config.Autograde.get("exclude_overwriting", {})
+        return list(allowed.get(assignment, []))
+
     def students(self, assignment: str) -> list[str]:
         """Everybody with a folder in submitted/ for this assignment."""
         submitted = self.path / self.coursedir(assignment).submitted_directory

@@ -115,7 +115,7 @@ def submissions(
     for student in students:
         folder = course.folder("submitted", assignment, student)
         papers = tuple(_filled(paper, folder) for paper in blank)
-        brought = files_of(folder, _brought(course, assignment))
+        brought = files_of(folder, course.brought(assignment))
         yield Submission(student, papers, files, brought)
 
 
@@ -126,12 +126,6 @@ def _filled(paper: Paper, folder: Path) -> Paper:
     except Refused as refused:
         document, refusal = None, str(refused)
     return Paper(paper.name, document, refusal, paper.plan, paper.about)
-
-
-def _brought(course: CourseRoot, assignment: str) -> list[str]:
-    """Files that a student may bring, by nbgrader's own setting."""
-    allowed = course.config.Autograde.get("exclude_overwriting", {})
-    return list(allowed.get(assignment, []))
 
 
 class Marking(Autograde):
@@ -197,7 +191,7 @@ def _strange_names(course: CourseRoot, assignment: str, student: str) -> list[st
     """Names at the top of a submission that are not the assignment's, and links: not copied."""
     folder = course.folder("submitted", assignment, student)
     expected = {Path(name).parts[0] for name in course.files(assignment)} | EXCHANGE_FILES
-    expected |= {name.split("/")[0] for name in _brought(course, assignment)}
+    expected |= {name.split("/")[0] for name in course.brought(assignment)}
     found = list(folder.iterdir()) if folder.is_dir() else []
     strange = [p.name for p in found if p.name not in expected or not _plain(p, expected)]
     return [glob.escape(name) for name in strange if not name.endswith(".ipynb")]

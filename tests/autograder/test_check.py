@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from nbgrader.converters import Autograde
 from typer.testing import CliRunner
 
 from autograder.check import check, locate
 from autograder.cli import app
+from autograder.courseroot import open_course
 from autograder.errors import UsageError
+from autograder.grading import run
 from tests.autograder import variations
-from tests.autograder.classroom import FIXTURES, Classroom, Desk
+from tests.autograder.classroom import FIXTURES, REPOSITORY, Classroom, Desk
 
 Mine = Callable[[Callable[[Desk], None]], Path]
 
@@ -89,3 +93,57 @@ def test_a_path_to_nothing_is_told_as_json_when_a_program_asks(classroom: Classr
     result = CliRunner().invoke(app, arguments)
     assert result.exit_code == 2
     assert json.loads(result.stdout)["error"] == "There is no file nowhere.ipynb."
+
+
+QUIZZED = """
+from pathlib import Path
+from course.widgets.answers import kept_answers
+kept = kept_answers(Path("warm-up.answers.json"))
+def mean(values):
+    return sum(values) / (len(values) or 1) if kept == {"1": "B"} else None
+"""
+
+
+def quizzed(desk: Desk) -> None:
+    """An answer that is right if what the quiz kept is there."""
+    desk.only("1-mean")
+    desk.answer("1-mean", "numbers-1-mean", QUIZZED)
+    (desk.folder / "warm-up.answers.json").write_text('{"answers": {"1": "B"}}', "utf-8")
+
+
+def linked(desk: Desk) -> None:
+    quizzed(desk)
+    kept = desk.folder / "warm-up.answers.json"
+    kept.rename(desk.folder.parent / kept.name)
+    kept.symlink_to(desk.folder.parent / kept.name)
+
+
+def test_answers_that_a_quiz_keeps_reach_every_grader(classroom: Classroom, mine: Mine) -> None:
+    course = classroom.course
+    course.config.Autograde.exclude_overwriting = {"numbers": ["warm-up.answers.json"]}
+    assert check(course, mine(quizzed) / "1-mean.ipynb").exercises[0].score == 2
+    classroom.hand_in("anna", quizzed)
+    classroom.grade()
+    assert classroom.points("anna")["numbers-1-mean"] == 2
+    again = Autograde(coursedir=course.coursedir("numbers", "anna"), config=course.config)
+    again.force = True  # as the formgrader's button does
+    run(again, "nbgrader stopped")
+    assert classroom.points("anna")["numbers-1-mean"] == 2
+
+
+@pytest.mark.parametrize(("variation", "allowed"), [(linked, True), (quizzed, False)])
+def test_a_link_or_a_file_without_leave_is_not_there(
+    classroom: Classroom, mine: Mine, variation: Callable[[Desk], None], allowed: bool
+) -> None:
+    names = ["warm-up.answers.json"] * allowed
+    classroom.course.config.Autograde.exclude_overwriting = {"numbers": names}
+    assert check(classroom.course, mine(variation) / "1-mean.ipynb").exercises[0].score == 0
+
+
+def test_the_courses_configuration_lets_every_graded_quiz_in() -> None:
+    course = open_course(REPOSITORY)
+    for assignment in course.assignments():
+        for path in course.folder("source", assignment).glob("*.ipynb"):
+            titles = re.findall(r'[^.\w]quiz\(\\?"([\w-]+)', path.read_text("utf-8"))
+            kept = {f"{title}.answers.json" for title in titles}
+            assert kept <= set(course.brought(assignment)), path.name
