@@ -9,10 +9,11 @@ from collections.abc import Generator
 from typing import TYPE_CHECKING, Any
 
 from course.dwcp.units import DAY, MS, PAGE_SIZE, SECOND
+from course.lab import agreement
 from course.lab.endings import Failed, Lost
 
 if TYPE_CHECKING:
-    from course.lab.migrations import Mover
+    from course.lab.mover import Mover
 
 DEVICE_STATE = 300 * MS
 STEPS = 20
@@ -25,7 +26,7 @@ def finish_on_target(mover: "Mover", numbers: list[int]) -> Generator[Any, Any, 
     mover.pause()
     with mover.story.span("stop_and_copy"):
         yield world.env.timeout(DEVICE_STATE)
-    yield from mover.own()
+    yield from agreement.own(mover)
     frozen = bytes(memory.image)
     mover.resume_there(memory)
     migration.limit = DAY  # from here on, giving up would be the end of the guest

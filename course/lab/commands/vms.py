@@ -16,6 +16,7 @@ from course.lab.commands.lookups import (
 )
 from course.lab.commands.registry import CommandError, Result, verb
 from course.lab.hosts import Guest
+from course.lab.mover import Mover
 
 STRATEGIES = ("pre-copy", "stop-and-copy", "post-copy", "hybrid")
 
@@ -76,7 +77,7 @@ def migration_start(world: World, vm: str, target: str | None = None) -> Result:
     )  # fmt: skip
     world.migrations[vm] = migration
     world.every_migration.append(migration)
-    world.env.process(migrations.Mover(world, migration).run())
+    world.env.process(Mover(world, migration).run())
     return {"id": migration.id, "source": source.name, "target": chosen}
 
 
