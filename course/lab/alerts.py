@@ -2,6 +2,7 @@
 
     lab.alerts.firing()      now, as rows
     lab.alerts.history()     everything since the lab began
+    lab.alerts.told()        who was told of them, and when
 
 The rules are the file that a real Prometheus loads (`course.catalogue.rules`), evaluated on the
 lab's own samples up to the last scrape. They are looked at when somebody asks, and not while time
@@ -13,7 +14,7 @@ from typing import Any
 
 from course.catalogue import rules as catalogue
 from course.lab.metrics import Metrics, stamp
-from course.telemetry import rules
+from course.telemetry import alertmanager, rules
 from course.telemetry.labels import NAME
 from course.telemetry.rules import Episode, Rule
 
@@ -21,6 +22,11 @@ from course.telemetry.rules import Episode, Rule
 @cache
 def _known(name: str) -> tuple[Rule, ...]:
     return tuple(rules.read(catalogue.load(name)))
+
+
+@cache
+def _routing() -> alertmanager.Routing:
+    return alertmanager.read(catalogue.routing())
 
 
 class Alerts:
@@ -55,11 +61,35 @@ class Alerts:
         """What a rule of one's own would have done, given as the mapping of a rules file."""
         return [_row(one) for one in self._evaluated((rules.rule(text, interval=30_000),))]
 
+    def told(self, *own: dict[str, Any]) -> list[dict[str, Any]]:
+        """Whom Alertmanager told what, by the routes of the catalogue, in the order of time.
+
+        `own` are rules of yours, as mappings of a rules file, loaded beside the catalogue's. The
+        watchdog's minute by minute is left out. An alert is named with its node, if it has one.
+        """
+        mine = self._evaluated(tuple(rules.rule(text, interval=30_000) for text in own))
+        end = self._metrics.scraped_at
+        found = alertmanager.notifications(_routing(), [*self.episodes(), *mine], end)
+        return [
+            {
+                "s": _seconds(one.at),
+                "receiver": one.receiver,
+                "firing": [_named(episode) for episode in one.firing],
+                "resolved": [_named(episode) for episode in one.resolved],
+            }
+            for one in found
+            if one.receiver != "watchdog"
+        ]
+
     def _evaluated(self, known: tuple[Rule, ...]) -> list[Episode]:
         """From the first scrape on: before the first service was started, nothing was watched."""
         store = self._metrics.store
         first = min((series.first[0] for series in store.select("up")), default=None)
         return rules.episodes(store, known, first, self._metrics.scraped_at) if first else []
+
+
+def _named(episode: Episode) -> str:
+    return f"{episode.alert} {dict(episode.labels).get('node', '')}".strip()
 
 
 def _row(episode: Episode) -> dict[str, Any]:

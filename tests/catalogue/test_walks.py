@@ -143,6 +143,7 @@ LED_BY_SCENARIO = {
     "quiet-election": [("T05 d neither", {}, nothing)],
     "sec-06-expired": [("T08 e yes", {}, nothing), ("T32 c no", {"node": "worker-3"}, nothing)],
     "sec-03-spoiled-state": [("T21 d state, by its checksum", {"node": "worker-3"}, nothing)],
+    "obs-01-no-data": [("T29 b no", {"node": "worker-2"}, lambda lab: lab.run(30))],
     "syn-01-closed-gossip": [("T07 g no", {}, nothing), ("T08 f no", {}, nothing)],
     "syn-03-partition": [
         ("T01 d yes", {}, nothing),

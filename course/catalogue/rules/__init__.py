@@ -23,6 +23,12 @@ def load(name: str) -> dict[str, Any]:
     return data
 
 
+def routing() -> dict[str, Any]:
+    """Alertmanager's file as plain data."""
+    data: dict[str, Any] = yaml.safe_load(text("alertmanager.yml"))
+    return data
+
+
 def text(name: str) -> str:
     """A file of this folder as it stands: the rules, or alertmanager.yml."""
     return files("course.catalogue.rules").joinpath(name).read_text("utf-8")

@@ -4,9 +4,10 @@
 
 `looking` says how a signal is declared. They are in `cluster` (T01, T11), `control` (T05, T06,
 T13, T18, T33), `spread` (T07, T08, T20), `gossiping` (T07), `moves` (T02-T04), `paths` (T15-T17),
-`releases` (T09, T10), `placing` (T19), `hostile` (T21, T22) and `nodes` (T32). `advice` is for
-bringing a cluster up. Questions that nothing here answers are those of which the lab has no
-evidence, or that only a person can answer; the trees' files say which leaves that leaves open.
+`releases` (T09, T10), `placing` (T19), `hostile` (T21, T22), `watching` (T29) and `nodes` (T32).
+`advice` is for bringing a cluster up. Questions that nothing here answers are those of which the
+lab has no evidence, or that only a person can answer; the trees' files say which leaves that leaves
+open.
 """
 
 from typing import Any
@@ -23,6 +24,7 @@ from course.lab.signals import (
     placing,
     releases,
     spread,
+    watching,
 )
 from course.lab.signals.advice import advice
 from course.lab.signals.looking import SIGNALS, Case, Snapshot
@@ -56,5 +58,17 @@ def _all_of(module: Any, snapshot: Snapshot) -> dict[str, Any]:
     return {name: snapshot[name] for name in here if name in snapshot}
 
 
-PARTS = (cluster, control, gossiping, hostile, moves, nodes, paths, placing, releases, spread)
+PARTS = (
+    cluster,
+    control,
+    gossiping,
+    hostile,
+    moves,
+    nodes,
+    paths,
+    placing,
+    releases,
+    spread,
+    watching,
+)
 """Imported for the signals that they declare."""
