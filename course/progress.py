@@ -15,7 +15,8 @@ from pathlib import Path
 from typing import Any
 
 from course.learner_file import load, read, record
-from course.workspace import handed_out, is_changed
+from course.widgets.answers import kept_results
+from course.workspace import PRACTICE, handed_out, is_changed
 
 __all__ = ["as_csv", "as_html", "as_page", "as_text", "overview", "read", "record", "to_repeat"]
 
@@ -76,19 +77,21 @@ def to_repeat(work: Path | str, rows: list[dict[str, Any]], now: datetime) -> li
 
 
 def _questions(work: Path) -> list[dict[str, str]]:
-    """Questions of quizzes that were wrong at the first try."""
+    """Questions of quizzes and practice papers that were wrong at the first try."""
     found = []
-    for path in sorted(work.glob("*/*.answers.json")):
-        try:
-            results = json.loads(path.read_text("utf-8")).get("results", {}).values()
-            wrong = [row["subtopic"] for row in results if not row["right_at_first"]]
-        except (OSError, ValueError, AttributeError, LookupError, TypeError, RecursionError):
-            continue
-        for subtopic in dict.fromkeys(map(str, wrong)):
+    for path in answer_files(work):
+        wrong = [str(row["subtopic"]) for row in kept_results(path) if not row["right_at_first"]]
+        for subtopic in dict.fromkeys(wrong):
             why = f"{wrong.count(subtopic)} wrong at the first try"
             what = f"questions on {subtopic} ({path.name.removesuffix('.answers.json')})"
-            found.append({"what": what, "why": why, "notebook": path.parent.name})
+            where = path.parent.name if path.parent != work else PRACTICE
+            found.append({"what": what, "why": why, "notebook": where})
     return found
+
+
+def answer_files(work: Path) -> list[Path]:
+    """What quizzes and practice papers keep in a working folder."""
+    return sorted([*work.glob("*/*.answers.json"), *work.glob("*.answers.json")])
 
 
 def _days_since(at: str, now: datetime) -> int | None:

@@ -12,7 +12,7 @@ import shutil
 from dataclasses import dataclass, field
 from pathlib import Path
 
-HOME = "home.ipynb"
+HOME, PRACTICE = "home.ipynb", "practice.ipynb"
 MANIFEST = ".course.json"
 
 
@@ -41,7 +41,7 @@ def course_root() -> Path:
 
 def handed_out(root: Path) -> dict[str, Path]:
     """What a learner gets: path inside the working folder -> the file in the course, days first."""
-    files = {HOME: root / "course" / HOME}
+    files = {name: root / "course" / name for name in (HOME, PRACTICE)}
     for folder in ("components", "runbooks"):
         for path in sorted((root / "course" / folder).glob("*.ipynb")):
             files[f"{folder}/{path.name}"] = path

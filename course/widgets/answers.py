@@ -55,6 +55,7 @@ class AnswerFile:
         if found != (self.quiz, self.seed):
             return self._aside("held answers to other questions")
         self.answers, self.first = answers, first
+        self.results = results if isinstance(results := kept.get("results"), dict) else {}
         return ""
 
     def _aside(self, why: str) -> str:
@@ -78,6 +79,16 @@ def kept_answers(path: Path) -> dict[str, Any]:
     except (OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError):
         print(f"{path.name} cannot be read, so that no answer counts. Tell your instructor.")
     return {}
+
+
+def kept_results(path: Path) -> list[dict[str, Any]]:
+    """What was marked in `path`, a row a question; empty if nothing is, or if it cannot be read."""
+    try:
+        rows = list(json.loads(path.read_text("utf-8")).get("results", {}).values())
+    except (OSError, ValueError, AttributeError, TypeError, RecursionError):
+        return []
+    named = {"item", "subtopic", "objective", "right_at_first"}
+    return [row for row in rows if isinstance(row, dict) and named <= set(row)]
 
 
 def _plain(answers: Any) -> dict[str, Any]:

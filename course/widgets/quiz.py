@@ -14,7 +14,7 @@ from typing import Any
 
 import traitlets as t
 
-from course.catalogue.questions import LETTERS
+from course.catalogue.questions import LETTERS, Item
 from course.catalogue.questions.draw import Paper, Question, public
 from course.catalogue.questions.grading import Mark, grade, read
 from course.widgets.answers import ANSWER_MAX, AnswerFile, is_plain
@@ -111,13 +111,10 @@ class Quiz(Panel):
         last, first = marks
         said = {"right": bool(last.mark), "why": last.why.replace("Right: ", "")}
         if last.mark or everything:
-            said |= _reasons(self._questions[number], last.key)
+            said |= reasons(self._questions[number], last.key)
         self.said = {**self.said, str(number): said}
         item = self._questions[number].item
-        self._file.results[str(number)] = {
-            "item": item.id, "subtopic": item.subtopic, "objective": item.objective,
-            "right": bool(last.mark), "right_at_first": bool(first.mark),
-        }  # fmt: skip
+        self._file.results[str(number)] = result(item, bool(last.mark), bool(first.mark))
         self._file.save()
 
     def _marked(self, number: int, kept: Mapping[str, Any]) -> Mark:
@@ -156,7 +153,15 @@ def practice(paper: Paper, file: AnswerFile) -> Quiz:
     return Quiz(public(paper), file, paper)
 
 
-def _reasons(question: Question, key: str) -> dict[str, Any]:
+def result(item: Item, right: bool, at_first: bool) -> dict[str, Any]:
+    """What is kept of a marked question, for `course.progress` and `course.review`."""
+    return {
+        "item": item.id, "subtopic": item.subtopic, "objective": item.objective,
+        "right": right, "right_at_first": at_first,
+    }  # fmt: skip
+
+
+def reasons(question: Question, key: str) -> dict[str, Any]:
     """The key in words, and why each option is what it is."""
     item = question.item
     rows = [

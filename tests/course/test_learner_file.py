@@ -105,8 +105,8 @@ def test_what_went_wrong_or_has_faded_is_to_be_repeated(root, work):
     assert [row["what"] for row in to_repeat(work, rows, NOW)] == ["d-1-x"]
     record(work, report(2), "2026-01-05T09:00:00+00:00")
     results = {
-        "1": {"subtopic": "ports", "right_at_first": False},
-        "2": {"subtopic": "rules", "right_at_first": True},
+        "1": {"item": "x", "objective": "O1.2", "subtopic": "ports", "right_at_first": False},
+        "2": {"item": "y", "objective": "O2.1", "subtopic": "rules", "right_at_first": True},
     }
     (work / "ops-1" / "warm-up.answers.json").write_text(json.dumps({"results": results}), "utf-8")
     (work / "ops-1" / "broken.answers.json").write_text('{"results": [1]}', "utf-8")

@@ -21,7 +21,8 @@ def root(tmp_path):
     course = tmp_path / "checkout"
     (course / "course").mkdir(parents=True)
     (course / "release" / "ops-1").mkdir(parents=True)
-    (course / "course" / "home.ipynb").write_text("{}", "utf-8")
+    for name in ("home.ipynb", "practice.ipynb"):
+        (course / "course" / name).write_text("{}", "utf-8")
     for name in ("1-one", "2-two"):
         (course / "release" / "ops-1" / f"{name}.ipynb").write_text(notebook("v1"), "utf-8")
     return course
@@ -40,7 +41,9 @@ def update(root, text):
 
 
 def test_the_first_opening_copies_everything_and_the_second_nothing(root, work):
-    assert open_workspace(work, root).added == ["home.ipynb", ONE, "ops-1/2-two.ipynb"]
+    assert open_workspace(work, root).added == [
+        "home.ipynb", "practice.ipynb", ONE, "ops-1/2-two.ipynb",
+    ]  # fmt: skip
     again = open_workspace(work, root)
     assert (again.added, again.refreshed, again.kept) == ([], [], [])
 
