@@ -15,6 +15,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from autograder.errors import CourseError
 from autograder.trials import Exercise, judge
 
 ENOUGH = 0.9
@@ -88,9 +89,19 @@ def _set_value(node: ast.Constant, value: float) -> None:
 
 
 def tried(notebook: Path, todo: Sequence[Exercise], limit_s: float = 5.0) -> list[Share]:
-    """Try every mutant of these exercises of a notebook, which should be a copy. Takes minutes."""
+    """Try every mutant of these exercises of a notebook, which should be a copy. Takes minutes.
+
+    Raises CourseError if a reference solution itself does not earn its points in `limit_s`
+    seconds a cell: then every mutant would seem to be caught.
+    """
     tries = [(e.id, text) for e in todo for text in mutants(e.answer)]
-    survived = [tries[i] for i, v in judge(notebook, tries, limit_s) if v.earned] if tries else []
+    changed = {id for id, _ in tries}
+    whole = [(e.id, e.answer) for e in todo if e.id in changed]
+    earned = {i for i, v in judge(notebook, [*whole, *tries], limit_s) if v.earned} if tries else ()
+    for number, (id, _) in enumerate(whole):
+        if number not in earned:
+            raise CourseError(f"{id}: the solution itself earns nothing in {limit_s:g} s a cell.")
+    survived = [one for number, one in enumerate(tries, len(whole)) if number in earned]
     return [_share(e, tries, survived) for e in todo]
 
 

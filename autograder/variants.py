@@ -5,7 +5,7 @@ A program of its own, with the standard library alone. On stdin comes a job, one
     cells     [{"name": str or null, "source": str}]   the code cells in order, solved
     variants  [{"answer": name, "test": name, "source": str}]
               replace the source of cell `answer`, then run on through cell `test`
-    limit_s   seconds a cell may run
+    limit_s   seconds of processor time a cell may take: a busy machine decides nothing
 
 On stdout goes one JSON line a variant, as each is done: [index, {cell name: [error, text]}],
 naming the cells from answer to test that raised.
@@ -21,6 +21,7 @@ from __future__ import annotations
 import contextlib
 import json
 import linecache
+import math
 import os
 import select
 import signal
@@ -34,6 +35,7 @@ Raised = dict[str, list[str]]  # cell name -> [error name, its text]
 
 
 LONGEST = 4_000  # characters of an error's text
+IDLE_S = 30.0  # what a cell may wait on top of its processor time, before it counts as stuck
 
 
 class CellTimeoutError(BaseException):
@@ -61,7 +63,7 @@ def _text(error: BaseException) -> str:
 
 @contextlib.contextmanager
 def time_limit(seconds: float) -> Iterator[None]:
-    """Raise CellTimeoutError inside the block after that long, where the system can."""
+    """Raise CellTimeoutError inside the block after so much processor time, where that can be."""
     if not hasattr(signal, "setitimer"):
         yield
         return
@@ -69,11 +71,14 @@ def time_limit(seconds: float) -> Iterator[None]:
     def stop(signum: int, frame: FrameType | None) -> None:
         raise CellTimeoutError
 
+    signal.signal(signal.SIGPROF, stop)
     signal.signal(signal.SIGALRM, stop)
-    signal.setitimer(signal.ITIMER_REAL, seconds)
+    signal.setitimer(signal.ITIMER_PROF, seconds)
+    signal.setitimer(signal.ITIMER_REAL, seconds + IDLE_S)
     try:
         yield
     finally:
+        signal.setitimer(signal.ITIMER_PROF, 0)
         signal.setitimer(signal.ITIMER_REAL, 0)
 
 
@@ -99,25 +104,36 @@ def attempt(job: dict[str, Any], variant: Cell, module: ModuleType) -> Raised:
 
 def in_a_fork(job: dict[str, Any], variant: Cell, module: ModuleType) -> Raised:
     """`attempt` in a child process. One that ends, or cannot be stopped, is its own result."""
+    names = [cell["name"] for cell in job["cells"]]
+    cells = 1 + names.index(variant["test"]) - names.index(variant["answer"])
+    at_most_s = cells * job["limit_s"] + 1
     reader, writer = os.pipe()
     child = os.fork()
     if child == 0:
         os.close(reader)
+        _end_after(at_most_s)
         os.write(writer, json.dumps(attempt(job, variant, module)).encode())
         os._exit(0)
     os.close(writer)
-    names = [cell["name"] for cell in job["cells"]]
-    cells = 1 + names.index(variant["test"]) - names.index(variant["answer"])
-    ready, _, _ = select.select([reader], [], [], cells * job["limit_s"] + 1)
+    ready, _, _ = select.select([reader], [], [], at_most_s + 2 * IDLE_S)
     if not ready:
         os.kill(child, signal.SIGKILL)
     with os.fdopen(reader, "rb") as pipe:
         answer = pipe.read() if ready else b""
-    os.waitpid(child, 0)
+    _, status = os.waitpid(child, 0)
     if answer:
         return dict(json.loads(answer))
-    how = "ProcessEnded" if ready else CellTimeoutError.__name__
+    stopped = os.WIFSIGNALED(status) and os.WTERMSIG(status) in (signal.SIGKILL, signal.SIGXCPU)
+    how = CellTimeoutError.__name__ if stopped else "ProcessEnded"
     return {variant["answer"]: [how, ""], variant["test"]: [how, ""]}
+
+
+def _end_after(seconds: float) -> None:
+    """The kernel ends this process after so much processor time, whatever it does about signals."""
+    import resource  # where there is a fork, there is this
+
+    whole = math.ceil(seconds)
+    resource.setrlimit(resource.RLIMIT_CPU, (whole, whole))
 
 
 def outcomes(job: dict[str, Any]) -> Iterator[tuple[int, Raised]]:

@@ -165,6 +165,11 @@ def test_no_answer_sees_what_another_did_and_none_can_stop_the_others() -> None:
     assert peeking.said[-1].startswith("The answer cell stopped with NameError")
 
 
+def test_the_limit_counts_work_not_the_wait_for_a_busy_machine() -> None:
+    waiting = "import time\ntime.sleep(0.6)\ndef mean(v): return sum(v) / len(v) if v else 0.0"
+    assert verdicts(waiting) == [Verdict(earned=True, said=())]
+
+
 def test_forks_and_a_run_from_the_top_agree() -> None:
     job = {
         "cells": [{"name": None, "source": "x = 1"}, {"name": "a", "source": "y = x"},
@@ -233,6 +238,18 @@ def test_a_changed_cell_makes_what_stands_below_it_tried_again(classroom: Classr
     nbformat.write(nb, path)
     kept = {s.exercise: s.survivors for s in shares(classroom.course, "numbers", limit_s=1)}
     assert kept["numbers-1-mean"] == () and kept["numbers-2-window"] == ("kept",)
+
+
+def test_mutants_of_a_solution_that_earns_nothing_itself_are_no_measurement(
+    classroom: Classroom,
+) -> None:
+    path = classroom.course.folder("source", "numbers") / "1-mean.ipynb"
+    nb = nbformat.read(path, 4)
+    cell = named(nb)["numbers-1-mean"]
+    cell.source = cell.source.replace("sum(", "max(")
+    nbformat.write(nb, path)
+    with pytest.raises(CourseError, match="numbers-1-mean: the solution itself earns nothing"):
+        shares(classroom.course, "numbers", limit_s=1)
 
 
 def test_a_record_that_is_no_record_is_said(classroom: Classroom) -> None:
