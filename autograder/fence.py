@@ -6,7 +6,8 @@ submission, inside: a fork of the warmed process takes milliseconds where a star
 
     namespaces   user, PID, IPC, network, host name and mounts of its own: when its first process
                  ends, the kernel ends all others, and nobody else can be seen or reached
-    mounts       /tmp and /dev/shm are empty, small and its own; /proc shows nothing
+    mounts       /tmp and /dev/shm are empty, small and its own; /proc shows nothing. A checkout
+                 or a Python that lies under /tmp is still there, and cannot be written
     limits       memory, processor time, processes, open files, file size (setrlimit)
     capabilities none, and no way back (no_new_privs is set by bubblewrap)
     system calls those that only a break-out needs are refused (seccomp, a classic BPF program)
@@ -30,6 +31,7 @@ CLONE_NEWNS, CLONE_NEWUTS, CLONE_NEWIPC = 0x00020000, 0x04000000, 0x08000000
 CLONE_NEWUSER, CLONE_NEWPID, CLONE_NEWNET = 0x10000000, 0x20000000, 0x40000000
 NEW_NAMESPACES = 0x7E020080  # every CLONE_NEW* flag of clone(2)
 MS_NOSUID, MS_NODEV, MS_RDONLY, MS_REC, MS_PRIVATE = 2, 4, 1, 0x4000, 0x40000
+MS_BIND, MS_REMOUNT = 0x1000, 0x20
 PR_SET_DUMPABLE, PR_SET_SECCOMP, PR_CAPBSET_DROP, PR_SET_NO_NEW_PRIVS = 4, 22, 24, 38
 CAPABILITY_VERSION = 0x20080522
 NOBODY = 65534
@@ -77,13 +79,25 @@ def close_in(limits: Limits) -> None:
     _must(libc.unshare(CLONE_NEWNS), "unshare")
     _mount(libc, None, "/", None, MS_REC | MS_PRIVATE, None)
     size = f"size={limits.disk},nr_inodes=10000,mode=0777"
-    _mount(libc, "tmpfs", "/tmp", "tmpfs", MS_NOSUID | MS_NODEV, size)
+    _own_tmp(libc, size)
     _mount(libc, "tmpfs", "/dev/shm", "tmpfs", MS_NOSUID | MS_NODEV, size)
     _mount(libc, "tmpfs", "/proc", "tmpfs", MS_RDONLY, "size=0,nr_inodes=1")
     set_limits(limits)
     _drop_capabilities(libc)
     _must(libc.prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), "no_new_privs")
     _refuse_calls(libc)
+
+
+def _own_tmp(libc: ctypes.CDLL, size: str) -> None:
+    """A new /tmp; what sandbox.py had bound below the old one is bound below it, to be read."""
+    bound = {place: os.open(place, os.O_PATH) for place in Path("/tmp").iterdir()}
+    _mount(libc, "tmpfs", "/tmp", "tmpfs", MS_NOSUID | MS_NODEV, size)
+    for place, folder in bound.items():
+        place.mkdir()
+        _mount(libc, f"/proc/self/fd/{folder}", str(place), None, MS_BIND | MS_REC, None)
+        locked = MS_NOSUID | MS_NODEV  # flags that the kernel does not let go of here
+        _mount(libc, None, str(place), None, MS_REMOUNT | MS_BIND | MS_RDONLY | locked, None)
+        os.close(folder)
 
 
 def _mount(libc: ctypes.CDLL, source: str | None, target: str, kind: str | None, flags: int,

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 from nbformat import v4
 
+from autograder import sandbox
 from autograder.fence import Limits
 from autograder.names import modules_of, names_of
 from autograder.pool import Files, Pool
@@ -106,6 +107,36 @@ def pool() -> Iterator[Pool]:
 
 def cell(source: str, where: str = "candidate", *fetch: str) -> dict[str, object]:
     return {"name": "x", "source": source, "shown": source, "where": where, "fetch": list(fetch)}
+
+
+@pytest.mark.skipif(not SANDBOX, reason="without a sandbox /tmp is everybody's")
+def test_a_checkout_under_tmp_can_be_read_inside_and_not_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each notebook has a /tmp of its own, which must not hide the course, nor share it."""
+    package = tmp_path / "checkout" / "course"
+    package.mkdir(parents=True)
+    (package / "part.py").write_text("WORD = 'read'\n")
+    for folder in (tmp_path, *tmp_path.parents[:3]):
+        folder.chmod(0o755)
+    was = sandbox._course_folders
+    monkeypatch.setattr(sandbox, "_course_folders", lambda: [*was(), str(package)])
+    try_all = f"""
+import pathlib, tempfile
+said = [pathlib.Path({str(package / "part.py")!r}).read_text()]
+for folder in ({str(package)!r}, {str(tmp_path / "checkout")!r}, {str(tmp_path)!r}):
+    try:
+        (pathlib.Path(folder) / "left").write_text("x")
+        said.append("written")
+    except OSError:
+        said.append("refused")
+tempfile.TemporaryFile().write(b"mine")
+print(said)
+"""
+    with Pool(sandboxed=True, limits=Limits()) as made:
+        said = "".join(o.get("text", "") for o in made.examine([cell(try_all)], Files(), 10)[0])
+    assert "WORD" in said and said.count("refused") == 3
+    assert not list(tmp_path.rglob("left"))
 
 
 def test_an_answer_of_twenty_bytes_does_not_take_the_examiners_memory(pool: Pool) -> None:
