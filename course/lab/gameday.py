@@ -21,7 +21,7 @@ from typing import Any
 from course.catalogue import scenarios
 from course.lab.commands import KINDS
 from course.lab.conditions import missing
-from course.lab.journal import Lab, replay
+from course.lab.journal import Lab, replay, wait_until
 from course.lab.seeds import Seeds
 
 ACKNOWLEDGE_S, MITIGATE_S, HOPELESS_S = 300, 900, 3_600
@@ -230,17 +230,21 @@ class GameDay:
 
 
 def replayed(record: dict[str, Any]) -> GameDay:
-    """The game of a record, with its journal carried out again; raises ValueError for no record."""
+    """The game of a record, with its journal carried out again; raises ValueError for no record.
+
+    What a score looked at in between is not in it; the time that it took is.
+    """
     if not isinstance(record, dict) or set(record) != {"seed", "difficulty", "journal", "notes"}:
         raise ValueError("a record has seed, difficulty, journal and notes, as record() gives them")
     game = GameDay(record["seed"], record["difficulty"])
-    game.lab = replay(record["journal"], game._incident, record["seed"])
+    game.lab = replay(record["journal"], game._incident, record["seed"], timed=True)
     last = 0.0
     for note in record["notes"]:
         if not isinstance(note, dict) or not isinstance(note.get("s"), int | float):
             raise ValueError("a note has its time in seconds, s, and its kind")
-        if not last <= note["s"] <= game.clock_s + 0.001:
+        if not last <= note["s"] <= HOPELESS_S + game.clock_s:
             raise ValueError(f"a note at {note['s']} s is out of order, or later than the end")
+        wait_until(game.lab, round((game._began_s + note["s"]) * 1e6))
         last = note["s"]
         game._notes.append(dict(note))
     return game

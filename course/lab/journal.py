@@ -158,9 +158,12 @@ class Group:
         return commands.words(self._name)
 
 
-def replay(journal: list[dict[str, Any]], scenario: str, seed: int | str) -> Lab:
+def replay(
+    journal: list[dict[str, Any]], scenario: str, seed: int | str, timed: bool = False
+) -> Lab:
     """A fresh lab on which the actions of `journal` were done again, in their order.
 
+    `timed`: none before its own time, as what a score looks at takes time and is in no journal.
     Raises ValueError for what is not a journal. A verb that fails, fails here as it did there.
     """
     if not isinstance(journal, list) or len(journal) > COMMANDS_MAX:
@@ -169,6 +172,8 @@ def replay(journal: list[dict[str, Any]], scenario: str, seed: int | str) -> Lab
         _check(number, record)
     lab = Lab(scenario, seed)
     for number, record in enumerate(journal, 1):
+        if timed:
+            wait_until(lab, record.get("at_us"))
         try:
             lab.do(record["verb"], **record["arguments"])
         except commands.CommandError:
@@ -176,6 +181,16 @@ def replay(journal: list[dict[str, Any]], scenario: str, seed: int | str) -> Lab
         if lab.now_s - lab.began_s > REPLAY_MAX_S:
             raise ValueError(f"record {number} of the journal is more than 3 days after the first")
     return lab
+
+
+def wait_until(lab: Lab, at_us: Any) -> None:
+    """Let time pass up to `at_us`, unless it is past; ValueError for what is no time."""
+    if not isinstance(at_us, int) or isinstance(at_us, bool):
+        raise ValueError(f"a time is a whole number of microseconds, not {at_us!r}")
+    if at_us / 1e6 - lab.began_s > REPLAY_MAX_S:
+        raise ValueError(f"{at_us} us is more than 3 days after the first record")
+    if at_us > lab.world.now:
+        commands.run(lab.world, "clock run", {"seconds": (at_us - lab.world.now) / 1e6})
 
 
 def _check(number: int, record: Any) -> None:

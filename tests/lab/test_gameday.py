@@ -103,9 +103,22 @@ def test_a_record_is_judged_the_same_in_a_replay():
     assert again.score() == score and again.debrief() == game.debrief()
 
 
+def test_a_score_halfway_does_not_spoil_the_record():
+    game = game_of(EASY)
+    assert game.score().total == 0 and game.clock_s > 0.005
+    assert game.lab.journal() == []
+    score = play(game)
+    again = replayed(json.loads(json.dumps(game.record())))
+    assert again.score() == score and score.total == 100
+    assert again.clock_s == pytest.approx(game.clock_s, abs=0.001)
+
+
 @pytest.mark.parametrize(
     ("change", "words"),
     [
+        (lambda r: r["journal"][-1].update(at_us=10**15), "more than 3 days"),
+        (lambda r: r["journal"][0].update(at_us="now"), "whole number of microseconds"),
+        (lambda r: r["journal"][0].pop("at_us"), "whole number of microseconds"),
         (lambda r: r.pop("notes"), "seed, difficulty, journal and notes"),
         (lambda r: r["notes"].reverse(), "out of order"),
         (lambda r: r["notes"].append({"s": 9e9, "kind": "acknowledged"}), "later than the end"),
