@@ -86,7 +86,8 @@ class World:
 
     @property
     def now(self) -> int:
-        return int(self.env.now)
+        """us since the lab began."""
+        return self.env.now  # type: ignore[return-value]  # SimPy adds our whole numbers
 
     # time
 
@@ -175,17 +176,25 @@ class World:
             return
         if self.troubles and self.is_cut(sender.name, send.to):
             return
-        path = self.path(sender.name, send.to)
+        now, path = self.now, self.path(sender.name, send.to)
         one_way = round(path.rtt_ms * MS / 2 * (1 + 0.1 * self._jitter.random()))
-        timeout = 200 * MS + round(path.rtt_ms * MS)  # TCP's for a resend (RFC 6298, Linux)
-        while self._loss.random() < path.loss and timeout < 60 * SECOND:
-            one_way, timeout = one_way + timeout, 2 * timeout
+        if self._loss.random() < path.loss:
+            one_way += self._resent(path)
         # One connection delivers in order: what was sent later waits for what was lost before it.
         key = (sender.name, send.to)
-        at = max(self.now + delay + one_way, self._arrives_at.get(key, 0))
+        at = max(now + delay + one_way, self._arrives_at.get(key, 0))
         self._arrives_at[key] = at
         header = self.tracing.carried
-        self.after(at - self.now, lambda: self._arrive(sender, send, one_way, header))
+        arrived = self.env.timeout(at - now).callbacks
+        arrived.append(lambda _: self._arrive(sender, send, one_way, header))
+
+    def _resent(self, path: Path) -> int:
+        """us until one of the packets that TCP sends again gets through (RFC 6298, Linux)."""
+        waited, timeout = 0, 200 * MS + round(path.rtt_ms * MS)
+        while True:
+            waited, timeout = waited + timeout, 2 * timeout
+            if self._loss.random() >= path.loss or timeout >= 60 * SECOND:
+                return waited
 
     def _arrive(self, sender: Host, send: Send, one_way: int, header: str | None) -> None:
         # A controller never opens a connection to a worker: it answers on the worker's own.
@@ -290,12 +299,16 @@ class World:
     def _schedule_wake(self, host: Host) -> None:
         """One timer in flight a host; it is set again when it fires or must fire earlier."""
         machine = host.machine
-        if machine is None or machine.wake_at is None:
+        wake_at = machine.wake_at if machine else None
+        if machine is None or wake_at is None:
             return
-        at = max(self.now, machine.wake_at)
-        if host.woken_for is None or at < host.woken_for:
+        at, now, due = wake_at, self.now, host.woken_for
+        if at < now:
+            at = now
+        if due is None or at < due:
             host.woken_for = at
-            self.after(at - self.now, lambda: self._wake(host, machine, at))
+            fired = self.env.timeout(at - now).callbacks
+            fired.append(lambda _: self._wake(host, machine, at))
 
     def _wake(self, host: Host, machine: Controller | Worker, at: int) -> None:
         if host.machine is not machine or host.woken_for != at:
@@ -303,8 +316,9 @@ class World:
         host.woken_for = None
         if host.frozen:
             return
-        if machine.wake_at is not None and machine.wake_at <= self.now:
-            self._carry_out(host, machine.wake(self.now))
+        now, wake_at = self.now, machine.wake_at
+        if wake_at is not None and wake_at <= now:
+            self._carry_out(host, machine.wake(now))
         else:
             self._schedule_wake(host)
 
