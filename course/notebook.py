@@ -75,6 +75,9 @@ def console(incident: Lab | GameDay) -> Console:
 
 def show(data: Any, *columns: str) -> None:
     """Show rows as a table; `columns` selects and orders. A dictionary becomes two columns."""
+    if not data:
+        print("No rows.")
+        return
     if isinstance(data, dict):
         data = [{"": key, "value": _brief(value)} for key, value in data.items()]
     rows = [{key: _brief(value) for key, value in row.items()} for row in data]

@@ -1,6 +1,6 @@
 """What to ask before the exam, and where it is taught, from the answers that a learner kept.
 
-`warm_up` draws a first set of questions by the learner's name, `more` the next one: the domain
+`first_set` draws the first questions by the learner's name, `more` the next one: the domain
 that is weakest so far comes first, and what was right is not asked again. `answered` gathers what
 quizzes and practice papers in a working folder marked, and `lessons` names the notebooks that
 teach what a question asks. Everything is drawn from the practice pool (`course.catalogue`).
@@ -22,10 +22,21 @@ from course.widgets.answers import kept_results
 from course.workspace import handed_out
 
 REVIEW = "ops-5/4-review.ipynb"  # sends people on, and so is no lesson itself
-WARM_UP = {"architecture": 4, "deployment": 2, "monitoring": 2, "troubleshooting": 2, "incident": 2}
+FIRST_SET = {
+    "architecture": 4,
+    "deployment": 2,
+    "monitoring": 2,
+    "troubleshooting": 2,
+    "incident": 2,
+}
 """Questions of each domain in the first set."""
 
 Row = dict[str, Any]
+
+
+def warm_up() -> None:
+    """Read the pool, once for all who are forked from this process (as a lab's `warm_up`)."""
+    practice()
 
 
 def of_paper() -> dict[str, int]:
@@ -37,11 +48,11 @@ def of_paper() -> dict[str, int]:
     return dict(numbers)
 
 
-def warm_up(name: str) -> list[str]:
+def first_set(name: str) -> list[str]:
     """Ids of 12 questions for `name`; those of a set, with one long exhibit, are left out."""
-    rng = random.Random(f"warm-up/{name}")
-    by_domain = {domain: [i.id for i in _alone() if i.domain == domain] for domain in WARM_UP}
-    return [name for domain, n in WARM_UP.items() for name in rng.sample(by_domain[domain], n)]
+    rng = random.Random(f"first-set/{name}")
+    by_domain = {domain: [i.id for i in _alone() if i.domain == domain] for domain in FIRST_SET}
+    return [name for domain, n in FIRST_SET.items() for name in rng.sample(by_domain[domain], n)]
 
 
 def more(rows: Iterable[Row], weakest: Iterable[str], number: int, seed: str) -> list[str]:
@@ -50,7 +61,7 @@ def more(rows: Iterable[Row], weakest: Iterable[str], number: int, seed: str) ->
     `rows` as of `answered` or `marked`.
     """
     right = {row["item"] for row in rows if row["right"]}
-    order = list(dict.fromkeys([*weakest, *WARM_UP]))
+    order = list(dict.fromkeys([*weakest, *FIRST_SET]))
     left = [item for item in _alone() if item.id not in right]
     random.Random(f"more/{seed}").shuffle(left)
     return [i.id for i in sorted(left, key=lambda item: order.index(item.domain))][:number]
@@ -85,8 +96,8 @@ def lessons(row: Mapping[str, Any], root: Path) -> list[str]:
     found = [name for name, session in taught.items() if session == objective]
     day = objective.split(".")[0]
     found = found or [name for name, session in taught.items() if session.split(".")[0] == day]
-    opened = [n for n in handed_out(root) if n.startswith("components/") and row["subtopic"] in n]
-    return found + opened
+    components = [name for name in handed_out(root) if name.startswith("components/")]
+    return found + [n for n in components if row["subtopic"] in Path(n).stem.split("-")]
 
 
 @cache
