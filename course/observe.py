@@ -6,6 +6,7 @@ from course.observe import dashboard, draw, panel, waterfall
     lag = panel("Lag", "dwcp_state_sync_lag_seconds", unit="s", thresholds=(30, 60))
     draw(lab, lag)                                       a panel of your own, from Grafana's JSON
     waterfall(lab.trace("shop"))                         where the time of a migration went
+    silent(lab)                                          which of the 25 panels have no data
 """
 
 from collections.abc import Mapping
@@ -14,10 +15,10 @@ from typing import Any
 from course import figures
 from course.figures.style import Picture
 from course.lab import Lab
-from course.telemetry.dashboards import answered, board, panel
+from course.telemetry.dashboards import BOARDS, answered, board, panel
 from course.telemetry.traces import Trace, critical_path
 
-__all__ = ["dashboard", "draw", "panel", "waterfall"]
+__all__ = ["dashboard", "draw", "panel", "silent", "waterfall"]
 
 SPAN_S = 1_800
 
@@ -30,6 +31,16 @@ def dashboard(lab: Lab, name: str = "overview", span_s: float = SPAN_S, **chosen
     made = board(name)
     shown = [_answered(lab, one, span_s, chosen) for one in made["panels"]]
     return figures.board(made["title"], shown)
+
+
+def silent(lab: Lab, span_s: float = SPAN_S, **chosen: str) -> list[dict[str, str]]:
+    """The panels of the four that say "no data" as they stand now: rows of dashboard and panel."""
+    found = []
+    for made in map(board, BOARDS):
+        for one in made["panels"]:
+            if not _answered(lab, one, span_s, chosen)["lines"]:
+                found.append({"dashboard": made["title"], "panel": one["title"]})
+    return found
 
 
 def draw(lab: Lab, one: Mapping[str, Any], span_s: float = SPAN_S, **chosen: str) -> Picture:

@@ -15,7 +15,8 @@ from promql_parser import parse
 from course import figures
 from course.faces.prometheus import Prometheus
 from course.lab import Lab
-from course.telemetry.dashboards import BOARDS, PanelError, answered, board, panel, read
+from course.observe import silent
+from course.telemetry.dashboards import BOARDS, PanelError, answered, board, panel, read, shared
 from course.telemetry.dashboards.__main__ import text
 from course.telemetry.dashboards.boards import scoped
 from course.telemetry.dashboards.reading import range_ms
@@ -308,3 +309,30 @@ def test_a_real_prometheus_answers_every_panel_as_the_notebook_does(lab):
             assert values[0].keys() == values[1].keys(), one
             for labels, value in values[0].items():
                 assert values[1][labels] == pytest.approx(value, rel=1e-9, nan_ok=True), one
+
+
+def test_a_dashboard_for_others_is_bound_to_no_source_but_grafanas_own():
+    made = board("network")
+    before = json.dumps(made)
+    export = shared(made)
+    assert json.dumps(made) == before
+    panels, variables = export["panels"], export["templating"]["list"]
+    assert {one["datasource"]["uid"] for one in [*panels, *variables]} == {"${DS_PROMETHEUS}"}
+    assert [one["name"] for one in export["__inputs"]] == ["DS_PROMETHEUS"]
+    (own,) = export["annotations"]["list"]
+    assert own["datasource"]["uid"] == "-- Grafana --" and export["uid"] == made["uid"]
+    assert Dashboard.from_json(export).title == made["title"]
+
+
+def test_the_lab_of_the_dashboards_fills_all_25_panels_once_a_vm_has_moved_far():
+    lab = Lab("lab-2-dashboards", 1)
+    lab.run(30)
+    idle = silent(lab)
+    assert len(idle) == 13 and {"dashboard": "VM Migration", "panel": "Success rate"} in idle
+    blind = {row["panel"] for row in silent(lab, cluster="")}
+    assert len(blind) == 24 and "Cluster health" not in blind  # it says 0
+    lab.vm.create(name="shop", memory_gb=0.5, node="worker-1")
+    lab.migration.start(vm="shop", target="worker-8")
+    lab.migration.wait(vm="shop")
+    lab.run(30)
+    assert silent(lab) == []
