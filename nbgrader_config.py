@@ -92,7 +92,7 @@ c.Examine.timeout = 30
 c.Examine.sandbox = "bubblewrap"
 
 # What learners bring beside their notebooks, and is theirs: the answers that a quiz keeps.
-c.Autograde.exclude_overwriting = {"ops-5": ["review.answers.json"]}
+c.Autograde.exclude_overwriting = {"ops-5": ["review.answers.json", "review-again.answers.json"]}
 
 # A submission is read by us, never trusted; Examine stands where nbgrader's Execute stood.
 c.Autograde.exporter_class = "autograder.preprocessor.SubmissionExporter"

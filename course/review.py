@@ -19,7 +19,7 @@ from course.catalogue.questions.draw import drill
 from course.catalogue.questions.grading import grade
 from course.progress import answer_files
 from course.widgets.answers import kept_results
-from course.workspace import handed_out
+from course.workspace import WorkspaceError, course_root, handed_out
 
 REVIEW = "ops-5/4-review.ipynb"  # sends people on, and so is no lesson itself
 FIRST_SET = {
@@ -85,12 +85,16 @@ def answered(work: Path | str) -> list[Row]:
     return [_row(known[r["item"]], bool(r["right_at_first"])) for r in kept if r["item"] in known]
 
 
-def lessons(row: Mapping[str, Any], root: Path) -> list[str]:
+def lessons(row: Mapping[str, Any]) -> list[str]:
     """Notebooks, as paths in the working folder, that teach what the question of `row` asks.
 
     Those of its objective's session, or of its day if the session has none, and those that open
-    its component.
+    its component. None where there is no checkout of the course, as in a grader's sandbox.
     """
+    try:
+        root = course_root()
+    except WorkspaceError:
+        return []
     taught = _sessions(root)
     objective = row["objective"]
     found = [name for name, session in taught.items() if session == objective]
