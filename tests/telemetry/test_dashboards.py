@@ -324,15 +324,10 @@ def test_a_dashboard_for_others_is_bound_to_no_source_but_grafanas_own():
     assert Dashboard.from_json(export).title == made["title"]
 
 
-def test_the_lab_of_the_dashboards_fills_all_25_panels_once_a_vm_has_moved_far():
+def test_an_idle_cluster_fills_12_of_25_panels_and_empty_variables_leave_one_that_says_0():
     lab = Lab("lab-2-dashboards", 1)
     lab.run(30)
     idle = silent(lab)
     assert len(idle) == 13 and {"dashboard": "VM Migration", "panel": "Success rate"} in idle
     blind = {row["panel"] for row in silent(lab, cluster="")}
-    assert len(blind) == 24 and "Cluster health" not in blind  # it says 0
-    lab.vm.create(name="shop", memory_gb=0.5, node="worker-1")
-    lab.migration.start(vm="shop", target="worker-8")
-    lab.migration.wait(vm="shop")
-    lab.run(30)
-    assert silent(lab) == []
+    assert len(blind) == 24 and "Cluster health" not in blind
