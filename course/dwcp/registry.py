@@ -183,7 +183,9 @@ class Registry:
         node = command["node"]
         if self.quarantined.pop(node, None) is None:
             return f"{node} is not in quarantine"
-        self.standing[node] = replace(self.standing.get(node, Standing()), score=RELEASED_AT)
+        standing = self.standing.get(node, Standing())
+        # The days in quarantine wear nothing off: nobody heard its votes.
+        self.standing[node] = replace(standing, score=RELEASED_AT, voted_at=None)
         return None
 
     def _ban(self, command: dict[str, Any]) -> str | None:

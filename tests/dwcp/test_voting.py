@@ -228,6 +228,7 @@ def test_a_restricted_voter_gets_no_vms_and_a_released_one_begins_normal():
     assert registry.excluded("w1", 0) == "in quarantine: score 0.20"
     registry.apply(registry.applied + 1, {"kind": "release", "node": "w1"})
     assert registry.standing["w1"].score == RELEASED_AT and registry.excluded("w1", 0) is None
+    assert registry.standing["w1"].score_at(30 * DAY) == RELEASED_AT, "days in quarantine count not"
 
 
 # the machines
