@@ -8,7 +8,7 @@ from course.figures.cluster import topology
 from course.figures.deployment import log_order, port_map
 from course.figures.encoding import level_curves, where_pages_went
 from course.figures.incident import incident
-from course.figures.knobs import knob
+from course.figures.knobs import knob, promised
 from course.figures.migration import dirty_pages, request_path, rounds
 from course.figures.network import gossip, mode_map, stream_rates
 from course.figures.panels import board, panel
@@ -28,6 +28,7 @@ __all__ = [
     "mode_map",
     "panel",
     "port_map",
+    "promised",
     "quorums",
     "reputation",
     "request_path",

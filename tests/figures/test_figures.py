@@ -41,6 +41,10 @@ DRAWN = {
         figures.knob([{"n": 4, "r": 80, "at": "x"}], "n", "r", "at", "One.", ("streams", "Mbps")),
         "streams",
     ),
+    "promised": (
+        figures.promised([{"change": "level 9", "promised": 17, "measured": -52}], "Worse."),
+        "better by, % (hatched: promised; filled: measured)",
+    ),
     "incident": (
         figures.incident([(0, "cluster", "stops"), (2, "page", "fires")], "Late.", [(5, "by")]),
         "minutes",
@@ -107,3 +111,21 @@ def test_a_waterfall_fills_what_is_on_the_path_and_hatches_what_is_beside_it():
     white = (1.0, 1.0, 1.0)
     assert pack == ("////", white) and move == ("", white) and send[1] != white
     assert figures.waterfall(SPANS, deepest=0).axes[0].get_yticklabels()[0].get_text() == "move"
+
+
+def test_what_got_worse_is_below_zero_and_the_figure_says_by_how_much():
+    rows = [
+        {"change": "level 9", "promised": 17, "measured": -52},
+        {"change": "gains", "promised": 5, "measured": -0.2},
+    ]
+    axes = figures.promised(rows, "Worse.").axes[0]
+    assert [text.get_text() for text in axes.texts] == ["-52 %", "+0 %"]
+    assert axes.patches[1].get_width() == -52 and axes.get_xlim()[0] < -52
+    assert {bar.get_hatch() for bar in axes.patches} == {"//", None}, "readable without colour"
+
+
+def test_a_knob_over_decades_has_plain_numbers_on_both_axes():
+    rows = [{"n": n, "s": n, "of": "x"} for n in (0.2, 1, 30)]
+    axes = figures.knob(rows, "n", "s", "of", "Up.", ("timeout, s", "wait, s"), log=True).axes[0]
+    assert axes.get_xscale() == axes.get_yscale() == "log"
+    assert [label.get_text() for label in axes.get_xticklabels()] == ["0.2", "1", "30"]
