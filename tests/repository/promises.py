@@ -117,7 +117,7 @@ PROMISES = (
             lambda: files("source/exam-operations-practical/*.ipynb"), "tests/course/test_practical.py"),
     Promise("Terraform and Ansible", 2, "a validated example",
             lambda: min(1, files("deploy/**/*.tf")) + min(1, files("deploy/**/playbook*.y*ml")),
-            "tests/repository/test_promises.py"),
+            "tests/repository/test_deploy.py"),
 )  # fmt: skip
 
 HEAD = """\
