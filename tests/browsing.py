@@ -87,6 +87,11 @@ def page(chromium):
     # A server that is busy for a moment makes it say so in a dialog that covers everything.
     busy = window.locator(".jp-Dialog").filter(has_text="Server Connection Error")
     window.add_locator_handler(busy, lambda dialog: dialog.locator("button").last.click())
+    # And while its kernels are slow to begin, which one is meant. There is one.
+    which = window.locator(".jp-Dialog").filter(has_text="Select kernel for")
+    window.add_locator_handler(
+        which, lambda dialog: dialog.get_by_role("button", name="Select", exact=True).click()
+    )
     yield window
     context.close()
 

@@ -8,6 +8,7 @@ import re
 
 import pytest
 
+from tests.browsing import SCREENSHOTS
 from tests.release import ROOT, lessons
 
 
@@ -37,12 +38,25 @@ def open_notebook(page, address, name):
 
 def run_all(page, limit_ms=120_000):
     """Run > Run All Cells, and wait until no cell is waiting or running."""
-    for _ in range(3):  # a click that comes before the kernel is connected is lost
+    try:
+        _run_all(page, limit_ms)
+    except Exception as error:
+        SCREENSHOTS.mkdir(parents=True, exist_ok=True)
+        page.screenshot(path=SCREENSHOTS / "stuck.png")
         asks = page.locator(".jp-Dialog").all_inner_texts()
-        assert not asks or "Waiting" in asks[0] or "Connection" in asks[0], asks
+        prompts = page.locator(".jp-CodeCell .jp-InputPrompt").all_inner_texts()
+        raise AssertionError(f"{error}\ndialogs: {asks}\nprompts: {prompts}") from error
+
+
+def _run_all(page, limit_ms):
+    for _ in range(3):  # a click that comes before the kernel is connected is lost
         page.get_by_role("menuitem", name="Run", exact=True).click()
         page.get_by_text("Run All Cells", exact=True).click()
         page.wait_for_timeout(3_000)
+        choose = page.locator(".jp-Dialog").get_by_role("button", name="Select", exact=True)
+        if choose.count():  # a click before the kernel has begun: it asks which one
+            choose.click()
+            page.wait_for_timeout(3_000)
         if (
             page.locator(".jp-CodeCell .jp-InputPrompt")
             .filter(has_text=re.compile(r"\[[\d*]+\]"))
@@ -196,8 +210,9 @@ def test_a_prediction_is_committed_by_keyboard_and_revealed(page, lab_address, w
     run_all(page)
     page.get_by_text("You made no prediction").wait_for()
     page.get_by_role("menuitem", name="Kernel", exact=True).click()
-    page.get_by_text("Restart Kernel…", exact=True).click()
+    page.get_by_text("Restart Kernel and Clear Outputs of All Cells…", exact=True).click()
     page.locator(".jp-Dialog button.jp-mod-accept").click()
+    page.get_by_text("You made no prediction").wait_for(state="detached")
     page.wait_for_timeout(2_000)
     page.locator(".jp-Cell").nth(0).locator(".cm-content").click()
     page.keyboard.press("Shift+Enter")
