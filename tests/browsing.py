@@ -1,11 +1,13 @@
 """A real browser for the tests: Debian's Chromium, one for each process, and servers to look at."""
 
+import contextlib
 import os
 import re
 import shutil
 import socket
 import subprocess
 import time
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -75,23 +77,28 @@ def chromium():
         browser.close()
 
 
+def _press(button, dialog):
+    """It may be gone before it is pressed: then nobody asks any more."""
+    with contextlib.suppress(Exception):
+        button.click(timeout=2_000)
+
+
 @pytest.fixture
 def page(chromium):
     """A new window, with what its console called an error."""
     context = chromium.new_context(viewport={"width": 1280, "height": 900})
     window = context.new_page()
     window.set_default_timeout(30_000)
-    # A slow machine makes JupyterLab ask, after 12 s, whether to go on waiting. We do.
-    patience = window.get_by_role("button", name="Keep Waiting")
-    window.add_locator_handler(patience, lambda button: button.click())
-    # A server that is busy for a moment makes it say so in a dialog that covers everything.
-    busy = window.locator(".jp-Dialog").filter(has_text="Server Connection Error")
-    window.add_locator_handler(busy, lambda dialog: dialog.locator("button").last.click())
-    # And while its kernels are slow to begin, which one is meant. There is one.
-    which = window.locator(".jp-Dialog").filter(has_text="Select kernel for")
-    window.add_locator_handler(
-        which, lambda dialog: dialog.get_by_role("button", name="Select", exact=True).click()
-    )
+    # What JupyterLab asks on a slow machine: whether to go on waiting (after 12 s), what to do about
+    # a server that did not answer at once, and which kernel is meant. There is one.
+    for text, button in (
+        ("Keep Waiting", "Keep Waiting"),
+        ("Server Connection Error", "Close"),
+        ("Select kernel for", "Select"),
+    ):
+        asked = window.locator(".jp-Dialog").filter(has_text=text)
+        answer = asked.get_by_role("button", name=button, exact=True)
+        window.add_locator_handler(asked, partial(_press, answer), no_wait_after=True)
     yield window
     context.close()
 
