@@ -53,10 +53,6 @@ def _run_all(page, limit_ms):
         page.get_by_role("menuitem", name="Run", exact=True).click()
         page.get_by_text("Run All Cells", exact=True).click()
         page.wait_for_timeout(3_000)
-        choose = page.locator(".jp-Dialog").get_by_role("button", name="Select", exact=True)
-        if choose.count():  # a click before the kernel has begun: it asks which one
-            choose.click()
-            page.wait_for_timeout(3_000)
         if (
             page.locator(".jp-CodeCell .jp-InputPrompt")
             .filter(has_text=re.compile(r"\[[\d*]+\]"))
